@@ -1,0 +1,1 @@
+"""The runner: project, graph, selection, rendering, planning, execution, artifacts and the command line."""

@@ -1,0 +1,188 @@
+"""Delta tables as files: candidates, publishing, versions. The one place that touches a Delta log without Spark.
+
+A candidate is a Delta table that Spark writes inside the published table's own folder. Publishing is one commit on
+the published table's log that adds the candidate's files and removes the old ones: atomic, nothing is copied, and
+readers see either the old version or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
+
+from runner.errors import ContractError
+
+_CANDIDATE = "candidate-"
+
+
+def is_table(path: Path) -> bool:
+    """True where `path` holds a Delta table with at least one commit."""
+    return (path / "_delta_log").is_dir() and DeltaTable.is_deltatable(str(path))
+
+
+def version(path: Path) -> int | None:
+    """Returns the newest version of the table, or None where there is no table."""
+    try:
+        return DeltaTable(str(path)).version()
+    except TableNotFoundError:
+        return None
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """Returns what the newest commit that carries our metadata says of itself; empty where none does."""
+    if not is_table(path):
+        return {}
+    for entry in DeltaTable(str(path)).history():
+        said = entry.get("userMetadata")
+        if said:
+            try:
+                found = json.loads(said)
+            except json.JSONDecodeError:
+                continue
+            if isinstance(found, dict):
+                return found
+    return {}
+
+
+def new_candidate(table: Path) -> Path:
+    """Returns the path of a candidate for `table` that nothing holds yet."""
+    return table / f"{_CANDIDATE}{uuid.uuid4().hex[:12]}"
+
+
+def discard(candidate: Path) -> None:
+    """Removes a candidate that was not published."""
+    shutil.rmtree(candidate, ignore_errors=True)
+    table = candidate.parent
+    if table.is_dir() and not any(table.iterdir()):
+        table.rmdir()  # a first build that failed leaves nothing
+
+
+def publish(
+    table: Path,
+    candidate: Path,
+    *,
+    user_metadata: Mapping[str, Any],
+    read_version: int | None,
+    partition_by: Sequence[str] = (),
+) -> int:
+    """Makes the candidate's rows the table's whole content, in one commit; returns the new version.
+
+    Args:
+        table: the published table's folder; created by this commit where it is not a table yet.
+        candidate: a Delta table inside `table`, as Spark wrote it.
+        user_metadata: what the commit says of itself (JSON values).
+        read_version: the version that the build started from; None where there was no table.
+        partition_by: the partition columns.
+
+    Raises:
+        ContractError: somebody changed the table since `read_version`; nothing is published.
+    """
+    adds, _ = _actions(candidate, table)
+    schema = DeltaTable(str(candidate)).schema()
+    properties = CommitProperties(custom_metadata={"userMetadata": json.dumps(dict(user_metadata), default=str)})
+    if read_version is None:
+        if is_table(table):
+            raise _conflict(table)
+        create_table_with_add_actions(
+            str(table), schema, adds, mode="error", partition_by=list(partition_by), commit_properties=properties
+        )
+        new = 0
+    else:
+        _commit(table, adds, "overwrite", schema, partition_by, properties, read_version)
+        new = read_version + 1
+    shutil.rmtree(candidate / "_delta_log", ignore_errors=True)  # its files are the table's now
+    return new
+
+
+def publish_changes(
+    table: Path,
+    candidate: Path,
+    *,
+    user_metadata: Mapping[str, Any],
+    read_version: int,
+    partition_by: Sequence[str] = (),
+    since: int = -1,
+) -> int:
+    """Commits the files that the candidate added and removed after its own version `since`; returns the new version.
+
+    For an append the candidate holds only the new rows (`since=-1`); for a merge it is a shallow clone of the
+    published table (`since=0`, the clone itself).
+
+    Raises:
+        ContractError: somebody changed the table since `read_version`; nothing is published.
+    """
+    adds, removes = _actions(candidate, table, since=since)
+    properties = CommitProperties(custom_metadata={"userMetadata": json.dumps(dict(user_metadata), default=str)})
+    schema = DeltaTable(str(candidate)).schema()
+    _commit(table, [*adds, *removes], "append", schema, partition_by, properties, read_version)
+    shutil.rmtree(candidate / "_delta_log", ignore_errors=True)
+    return read_version + 1
+
+
+def _commit(
+    table: Path,
+    actions: list[Any],
+    mode: Any,
+    schema: Any,
+    partition_by: Sequence[str],
+    properties: CommitProperties,
+    read_version: int,
+) -> None:
+    published = DeltaTable(str(table))
+    if published.version() != read_version:
+        raise _conflict(table)
+    try:
+        published.create_write_transaction(
+            actions, mode, schema, list(partition_by), commit_properties=properties
+        )
+    except CommitFailedError as error:
+        raise _conflict(table) from error
+
+
+def _conflict(table: Path) -> ContractError:
+    return ContractError(
+        f"{table.parent.name}.{table.name}: another process changed this table while it was being built; "
+        "nothing was published. Run it again."
+    )
+
+
+def _actions(candidate: Path, table: Path, since: int = -1) -> tuple[list[AddAction], list[RemoveAction]]:
+    adds: dict[str, AddAction] = {}
+    removes: dict[str, RemoveAction] = {}
+    for log in sorted((candidate / "_delta_log").glob("*.json")):
+        if int(log.stem) <= since:
+            continue
+        for action in map(json.loads, log.read_text().splitlines()):
+            if add := action.get("add"):
+                path = _relative(add["path"], candidate, table)
+                adds[path] = AddAction(
+                    path, add["size"], add["partitionValues"], add["modificationTime"], True, add.get("stats") or "{}"
+                )
+            elif remove := action.get("remove"):
+                path = _relative(remove["path"], candidate, table)
+                if adds.pop(path, None) is None:
+                    removes[path] = RemoveAction(
+                        path,
+                        data_change=True,
+                        deletion_timestamp=remove["deletionTimestamp"],
+                        size=remove.get("size"),
+                        partition_values=remove.get("partitionValues"),
+                    )
+    return list(adds.values()), list(removes.values())
+
+
+def _relative(logged: str, candidate: Path, table: Path) -> str:
+    """Returns a logged path (URL-encoded; relative to the candidate, or absolute in a clone) relative to the table."""
+    parsed = urlparse(logged)
+    path = Path(unquote(parsed.path))
+    return os.path.relpath(path if path.is_absolute() else candidate / path, table)

@@ -1,0 +1,148 @@
+"""The one place that finds Java, fetches Delta's jars and starts Spark."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import MachineError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.4.0"
+_DELTA_JARS = ("delta-spark_4.1_2.13-4.4.0.jar", "delta-storage-4.4.0.jar")
+_LEAST_JAVA = 17
+
+
+def cache_folder() -> Path:
+    """Returns the folder for what is fetched once: `$SLUICE_CACHE`, else `sluice` in the user's cache folder."""
+    if own := os.environ.get("SLUICE_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sluice"
+
+
+def java_version() -> int:
+    """Returns the major version of the Java that Spark will use.
+
+    Raises:
+        MachineError: Java is missing or older than Spark 4 takes.
+    """
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    advice = "Install Java 17 or 21 (Debian, Ubuntu: `apt-get install openjdk-17-jre-headless`; macOS: `brew install openjdk@17`)."
+    if java is None or (home and not Path(java).exists()):
+        raise MachineError(f"Java is missing, and Spark needs it. {advice}")
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    match = re.search(r'version "(?:1\.)?(\d+)', said)
+    version = int(match.group(1)) if match else 0
+    if version < _LEAST_JAVA:
+        raise MachineError(f"Java {version or '(unknown)'} at {java} is too old for Spark 4. {advice}")
+    return version
+
+
+def delta_jars() -> list[Path]:
+    """Returns the paths of Delta's jars, fetched into the cache if they are not there.
+
+    Spark's own resolver (Ivy) fetches them, so a proxy or mirror set for it is used. Later starts need no network.
+
+    Raises:
+        MachineError: they are not in the cache and cannot be fetched.
+    """
+    folder = cache_folder() / "jars"
+    jars = [folder / name for name in _DELTA_JARS]
+    if all(jar.exists() for jar in jars):
+        return jars
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as ivy:
+        program = (
+            "from pyspark.sql import SparkSession; SparkSession.builder.master('local[1]')"
+            ".config('spark.ui.enabled', 'false').getOrCreate().stop()"
+        )
+        excludes = "org.apache.hadoop:*,org.apache.parquet:*,org.apache.logging.log4j:*,org.slf4j:*,com.fasterxml.jackson.core:*"
+        arguments = (
+            f"--packages {DELTA_PACKAGE} --exclude-packages {excludes} --conf spark.jars.ivy={ivy} "
+            "--conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 pyspark-shell"
+        )
+        run = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYSPARK_SUBMIT_ARGS": arguments, "PYSPARK_PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for jar in jars:
+            found = next(Path(ivy).glob(f"jars/*{jar.name}"), None)
+            if found is None:
+                last = next((line for line in reversed(run.stderr.splitlines()) if "not found" in line or "Error" in line), "")
+                raise MachineError(
+                    f"Delta's jar {jar.name} could not be fetched from Maven Central ({last.strip() or 'no reason given'}). "
+                    f"Connect this machine once, or copy the jars of {DELTA_PACKAGE} to {folder}."
+                )
+            partial = jar.with_suffix(f".{os.getpid()}")
+            shutil.copyfile(found, partial)
+            partial.replace(jar)  # atomic: another process never sees half a jar
+    return jars
+
+
+def spark_session(
+    name: str = "sluice", *, scratch: Path, master: str | None = None, settings: Mapping[str, str] | None = None
+) -> SparkSession:
+    """Returns a Spark session with Delta, set up for this project.
+
+    Args:
+        name: the application's name.
+        scratch: a folder for what Spark spills and for its (unused) default warehouse.
+        master: where Spark runs; `local[*]` by default.
+        settings: further Spark settings; they win over ours.
+
+    Raises:
+        MachineError: Java or Delta's jars are missing.
+    """
+    java_version()
+    jars = delta_jars()
+    # Workers must run this interpreter: another one lacks our data sources and fails on import.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    from pyspark.sql import SparkSession
+
+    master = master or "local[*]"
+    local = master.startswith("local")
+    log = Path(__file__).with_name("log4j2.properties").as_uri()
+    defaults = {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.shuffle.partitions": "8",
+        "spark.sql.warehouse.dir": str(scratch / "spark-warehouse"),
+        "spark.local.dir": str(scratch / "spark-local"),
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.databricks.delta.stats.collect.using.tableSchema": "true",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.scheduler.mode": "FAIR",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log} -Duser.timezone=UTC -XX:+UseParallelGC",
+    }
+    if local:
+        defaults |= {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.memory": "4g",
+            "spark.driver.extraClassPath": os.pathsep.join(map(str, jars)),
+        }
+    else:
+        defaults["spark.jars"] = ",".join(map(str, jars))
+    scratch.mkdir(parents=True, exist_ok=True)
+    builder = SparkSession.builder.appName(name).master(master)
+    for key, value in {**defaults, **(settings or {})}.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
