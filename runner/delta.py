@@ -142,9 +142,7 @@ def _commit(
     if published.version() != read_version:
         raise _conflict(table)
     try:
-        published.create_write_transaction(
-            actions, mode, schema, list(partition_by), commit_properties=properties
-        )
+        published.create_write_transaction(actions, mode, schema, list(partition_by), commit_properties=properties)
     except CommitFailedError as error:
         raise _conflict(table) from error
 

@@ -81,7 +81,9 @@ def delta_jars() -> list[Path]:
         for jar in jars:
             found = next(Path(ivy).glob(f"jars/*{jar.name}"), None)
             if found is None:
-                last = next((line for line in reversed(run.stderr.splitlines()) if "not found" in line or "Error" in line), "")
+                last = next(
+                    (line for line in reversed(run.stderr.splitlines()) if "not found" in line or "Error" in line), ""
+                )
                 raise MachineError(
                     f"Delta's jar {jar.name} could not be fetched from Maven Central ({last.strip() or 'no reason given'}). "
                     f"Connect this machine once, or copy the jars of {DELTA_PACKAGE} to {folder}."
