@@ -62,7 +62,11 @@ class Project:
 
     def selectables(self) -> list[Selectable]:
         """Returns what selection knows of every node: sources, then models, each by name."""
-        return [_selectable(node) for node in [*self.sources.values(), *self.models.values()]]
+        return [_selectable(node) for node in self.nodes()]
+
+    def nodes(self) -> list[Model | SourceTable]:
+        """Returns every landed table and every model."""
+        return [*self.sources.values(), *self.models.values()]
 
     def select(
         self, include: Iterable[str] = (), exclude: Iterable[str] = (), *, kinds: Collection[str] = ("model",)
@@ -236,6 +240,34 @@ def compile_text(project: Project, text: str, *, place: str = "inline") -> str:
         raw_sql=text, config=Config(values={}), refs=(), sources=(),
     )  # fmt: skip
     return compile_model(project, model).sql
+
+
+def inputs_of(project: Project, model: Model) -> list[TableRef]:
+    """Returns the tables that the model's SQL names, those of ephemeral models in between included, and its own if it goes on."""
+    found: dict[TableRef, None] = {}
+    for source, table in model.sources:
+        found[project.sources[f"{source}.{table}"].table] = None
+    for name in model.refs:
+        parent = project.models[name]
+        if parent.config.materialized == "ephemeral":
+            found.update(dict.fromkeys(inputs_of(project, parent)))
+        else:
+            found[parent.table] = None
+    found.pop(model.table, None)
+    return list(found)
+
+
+def compiled_path(project: Project, model: Model) -> Path:
+    """Returns where the model's compiled SQL is written."""
+    return project.files.target_folder / "compiled" / project.files.name / model.path
+
+
+def write_compiled(project: Project, compiled: Compiled) -> Path:
+    """Writes the model's compiled SQL and returns its path."""
+    path = compiled_path(project, compiled.model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(compiled.sql + "\n", encoding="utf-8")
+    return path
 
 
 def target_values(files: Files) -> dict[str, Any]:

@@ -184,3 +184,41 @@ def _relative(logged: str, candidate: Path, table: Path) -> str:
     parsed = urlparse(logged)
     path = Path(unquote(parsed.path))
     return os.path.relpath(path if path.is_absolute() else candidate / path, table)
+
+
+def row_count(path: Path) -> int | None:
+    """Returns the table's rows by the statistics in its log; None where a file has none. Reads no data."""
+    counts = DeltaTable(str(path)).get_add_actions(flatten=True).column("num_records").to_pylist()
+    return None if None in counts else sum(counts)
+
+
+def size_bytes(path: Path) -> int:
+    """Returns the bytes of the table's current files, by its log."""
+    return sum(DeltaTable(str(path)).get_add_actions(flatten=True).column("size_bytes").to_pylist())
+
+
+def columns(path: Path) -> list[tuple[str, str]]:
+    """Returns the table's columns and their types in Spark's words."""
+    return [(field.name, _type_name(field.type)) for field in DeltaTable(str(path)).schema().fields]
+
+
+def _type_name(data_type: Any) -> str:
+    words = json.loads(data_type.to_json())
+    return _spelled(words)
+
+
+def _spelled(words: Any) -> str:
+    if isinstance(words, str):
+        return {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}.get(words, words)
+    if words["type"] == "array":
+        return f"array<{_spelled(words['elementType'])}>"
+    if words["type"] == "map":
+        return f"map<{_spelled(words['keyType'])},{_spelled(words['valueType'])}>"
+    return "struct<" + ",".join(f"{field['name']}:{_spelled(field['type'])}" for field in words["fields"]) + ">"
+
+
+def first_rows(path: Path, limit: int) -> tuple[list[str], list[dict[str, Any]]]:
+    """Returns the table's columns and its first rows, read without Spark."""
+    dataset = DeltaTable(str(path)).to_pyarrow_dataset()
+    found = dataset.head(limit)
+    return found.column_names, found.to_pylist()

@@ -1,0 +1,290 @@
+"""What a command leaves in `target/`, in the schemas that dbt's tools read: manifest, run results, catalog."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from runner import delta
+from runner.compile import Project, compiled_path
+from runner.execute import NodeResult
+from runner.model import Column, Model, SourceTable
+from runner.render import scrubbed
+from runner.warehouse import is_view
+
+_SCHEMA = "https://schemas.getdbt.com/dbt/{}.json"
+_STATUS = {"success": "success", "warn": "success", "error": "error", "withheld": "error", "skipped": "skipped"}
+
+
+def write_artifact(project: Project, name: str, value: Mapping[str, Any]) -> Path:
+    """Writes `target/<name>`, whole or not at all, with secrets of the environment blotted out."""
+    folder = project.files.target_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{name}.{os.getpid()}"
+    partial.write_text(scrubbed(json.dumps(value, indent=1, default=str)), encoding="utf-8")
+    return partial.replace(folder / name)
+
+
+def manifest(project: Project, *, invocation_id: str, compiled: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Returns `manifest.json` (v12): every model, source and macro, and how they depend on each other.
+
+    Args:
+        compiled: the SQL of models that were compiled, by unique id.
+    """
+    compiled = compiled or {}
+    nodes = {
+        model.unique_id: _model_node(project, model, compiled.get(model.unique_id)) for model in project.models.values()
+    }
+    sources = {table.unique_id: _source_node(project, table) for table in project.sources.values()}
+    graph = project.graph
+    return {
+        "metadata": {
+            **_metadata("manifest/v12", invocation_id),
+            "project_name": project.files.name,
+            "project_id": hashlib.md5(project.files.name.encode(), usedforsecurity=False).hexdigest(),
+            "adapter_type": "spark",
+            "user_id": None,
+            "send_anonymous_usage_stats": False,
+        },
+        "nodes": nodes,
+        "sources": sources,
+        "macros": {
+            f"macro.{project.files.name}.{macro.name}": {
+                "name": macro.name,
+                "resource_type": "macro",
+                "package_name": project.files.name,
+                "path": str(macro.path),
+                "original_file_path": str(macro.path),
+                "unique_id": f"macro.{project.files.name}.{macro.name}",
+                "macro_sql": macro.source,
+                "depends_on": {"macros": []},
+                "description": "",
+                "meta": {},
+                "docs": {"show": True, "node_color": None},
+                "patch_path": None,
+                "arguments": [],
+                "created_at": 0.0,
+                "supported_languages": None,
+            }
+            for macro in project.files.macros
+        },
+        "docs": {},
+        "exposures": {},
+        "metrics": {},
+        "groups": {},
+        "selectors": {},
+        "disabled": {},
+        "parent_map": {node: list(graph.parents(node)) for node in graph.order},
+        "child_map": {node: list(graph.children(node)) for node in graph.order},
+        "group_map": {},
+        "saved_queries": {},
+        "semantic_models": {},
+        "unit_tests": {},
+        "functions": {},
+    }
+
+
+def run_results(
+    project: Project, results: Sequence[NodeResult], *, invocation_id: str, elapsed: float, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns `run_results.json` (v6). A withheld model is an error with its failed checks as message."""
+    return {
+        "metadata": _metadata("run-results/v6", invocation_id),
+        "results": [_result(project, result) for result in results],
+        "elapsed_time": elapsed,
+        "args": dict(arguments),
+    }
+
+
+def catalog(project: Project, *, invocation_id: str) -> dict[str, Any]:
+    """Returns `catalog.json` (v1): the columns, rows and bytes of what is published, read from the Delta logs."""
+    nodes: dict[str, Any] = {}
+    sources: dict[str, Any] = {}
+    for node in project.nodes():
+        path = node.table.path(project.warehouse)
+        if is_view(path):
+            columns = [(column.name, column.data_type or "") for column in node.columns]
+            stats: dict[str, Any] = {}
+            kind = "view"
+        elif delta.is_table(path):
+            columns, stats, kind = delta.columns(path), _stats(path), "table"
+        else:
+            continue
+        described = {column.name: column.description for column in node.columns}
+        (nodes if isinstance(node, Model) else sources)[node.unique_id] = {
+            "unique_id": node.unique_id,
+            "metadata": {
+                "type": kind, "schema": node.table.schema, "name": node.table.name, "database": None, "comment": node.description,
+                "owner": None,
+            },
+            "columns": {
+                name: {"type": data_type, "index": index, "name": name, "comment": described.get(name) or None}
+                for index, (name, data_type) in enumerate(columns, 1)
+            },
+            "stats": stats,
+        }  # fmt: skip
+    return {"metadata": _metadata("catalog/v1", invocation_id), "nodes": nodes, "sources": sources, "errors": None}
+
+
+def _metadata(schema: str, invocation_id: str) -> dict[str, Any]:
+    return {
+        "dbt_schema_version": _SCHEMA.format(schema),
+        "dbt_version": "1.11.0",
+        "generated_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "invocation_id": invocation_id,
+        "env": {},
+    }
+
+
+def _model_node(project: Project, model: Model, sql: str | None) -> dict[str, Any]:
+    ephemeral = model.config.materialized == "ephemeral"
+    path = compiled_path(project, model)
+    return {
+        "database": None,
+        "schema": model.table.schema,
+        "name": model.name,
+        "resource_type": "model",
+        "package_name": project.files.name,
+        "path": "/".join(model.fqn[1:]) + ".sql",
+        "original_file_path": str(model.path),
+        "unique_id": model.unique_id,
+        "fqn": list(model.fqn),
+        "alias": model.table.name,
+        "checksum": {"name": "sha256", "checksum": hashlib.sha256(model.raw_sql.strip().encode()).hexdigest()},
+        "config": {"materialized": "view", "enabled": True, **model.config.values, "tags": list(model.config.tags)},
+        "tags": list(model.config.tags),
+        "description": model.description,
+        "columns": _columns(model.columns),
+        "meta": dict(model.meta),
+        "group": None,
+        "docs": {"show": True, "node_color": None},
+        "patch_path": f"{project.files.name}://{model.patch_path}" if model.patch_path else None,
+        "build_path": None,
+        "unrendered_config": {},
+        "created_at": 0.0,
+        "relation_name": None if ephemeral else str(model.table),
+        "raw_code": model.raw_sql,
+        "language": "sql",
+        "refs": [{"name": ref, "package": None, "version": None} for ref in model.refs],
+        "sources": [list(pair) for pair in model.sources],
+        "metrics": [],
+        "functions": [],
+        "depends_on": {
+            "macros": [f"macro.{project.files.name}.{macro}" for macro in model.macros],
+            "nodes": list(project.graph.parents(model.unique_id)),
+        },
+        "compiled_path": path.relative_to(project.root).as_posix() if sql is not None else None,
+        "compiled": sql is not None,
+        "compiled_code": sql,
+        "extra_ctes_injected": sql is not None,
+        "extra_ctes": [],
+        "contract": {
+            "enforced": bool((model.config.values.get("contract") or {}).get("enforced")),
+            "alias_types": True,
+            "checksum": None,
+        },
+        "access": "protected",
+        "constraints": [],
+        "version": None,
+        "latest_version": None,
+        "deprecation_date": None,
+        "primary_key": [],
+        "time_spine": None,
+        "doc_blocks": [],
+    }
+
+
+def _source_node(project: Project, table: SourceTable) -> dict[str, Any]:
+    return {
+        "database": None,
+        "schema": table.table.schema,
+        "name": table.name,
+        "resource_type": "source",
+        "package_name": project.files.name,
+        "path": str(table.path),
+        "original_file_path": str(table.path),
+        "unique_id": table.unique_id,
+        "fqn": list(table.fqn),
+        "source_name": table.source,
+        "source_description": table.source_description,
+        "loader": table.store,
+        "identifier": table.table.name,
+        "quoting": {"database": None, "schema": None, "identifier": None, "column": None},
+        "loaded_at_field": table.loaded_at_field,
+        "loaded_at_query": None,
+        "freshness": {
+            "warn_after": table.freshness.get("warn_after") or {"count": None, "period": None},
+            "error_after": table.freshness.get("error_after") or {"count": None, "period": None},
+            "filter": table.freshness.get("filter"),
+        },
+        "external": None,
+        "description": table.description,
+        "columns": _columns(table.columns),
+        "meta": dict(table.meta),
+        "source_meta": {},
+        "tags": list(table.tags),
+        "config": {"enabled": True},
+        "patch_path": None,
+        "unrendered_config": {},
+        "relation_name": str(table.table),
+        "created_at": 0.0,
+        "doc_blocks": [],
+    }
+
+
+def _columns(columns: Sequence[Column]) -> dict[str, Any]:
+    return {
+        column.name: {
+            "name": column.name,
+            "description": column.description,
+            "meta": dict(column.meta),
+            "data_type": column.data_type,
+            "constraints": [],
+            "quote": None,
+            "config": {"meta": dict(column.meta), "tags": list(column.tags)},
+            "tags": list(column.tags),
+            "granularity": None,
+            "doc_blocks": [],
+        }
+        for column in columns
+    }
+
+
+def _result(project: Project, result: NodeResult) -> dict[str, Any]:
+    node = project.node(result.unique_id)
+    started = result.started_at
+    ended = started + timedelta(seconds=result.seconds)
+    checks = result.checks.results if result.checks is not None else ()
+    return {
+        "status": _STATUS[result.status],
+        "timing": [{"name": "execute", "started_at": started.isoformat(), "completed_at": ended.isoformat()}],
+        "thread_id": "main",
+        "execution_time": result.seconds,
+        "adapter_response": {
+            "_message": result.status,
+            **({"rows_affected": result.rows} if result.rows is not None else {}),
+            **({"delta_version": result.version} if result.version is not None else {}),
+        },
+        "message": result.message or None,
+        "failures": sum(check.status == "fail" for check in checks) if result.checks is not None else None,
+        "unique_id": result.unique_id,
+        "compiled": result.compiled_sql is not None,
+        "compiled_code": result.compiled_sql,
+        "relation_name": str(node.table),
+        "batch_results": None,
+    }
+
+
+def _stats(path: Path) -> dict[str, Any]:
+    rows, size = delta.row_count(path), delta.size_bytes(path)
+    found = {"num_bytes": ("Bytes", size), "num_rows": ("Rows", rows)}
+    return {
+        key: {"id": key, "label": label, "value": value, "include": True, "description": label}
+        for key, (label, value) in found.items()
+        if value is not None
+    } | {"has_stats": {"id": "has_stats", "label": "Has stats", "value": True, "include": False, "description": ""}}

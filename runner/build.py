@@ -1,0 +1,226 @@
+"""Builds models in Spark: compile, candidate, audit, publish. What one node of a run does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from runner import materialize
+from runner.compile import Compiled, Project, compile_model, compiled_path, inputs_of, write_compiled
+from runner.errors import ProjectError
+from runner.execute import NodeResult, execute
+from runner.explain import explain
+from runner.model import Model, SourceTable
+from runner.names import TableRef
+from runner.warehouse import MissingTableError, Warehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from runner.quality import Quality
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """How a run builds.
+
+    Attributes:
+        threads: models built at the same time.
+        full_refresh: incremental models are built anew.
+        checked: False publishes without checks.
+    """
+
+    threads: int = 4
+    full_refresh: bool = False
+    checked: bool = True
+    fail_fast: bool = False
+
+
+class Builder:
+    """Builds the nodes of one run.
+
+    Args:
+        run_id: names the run in each commit's metadata.
+    """
+
+    def __init__(
+        self, project: Project, quality: Quality, spark: SparkSession, *, run_id: str, options: BuildOptions
+    ) -> None:
+        self.project = project
+        self.quality = quality
+        self.warehouse = Warehouse(spark, project.warehouse)
+        self.run_id = run_id
+        self.options = options
+
+    def run(
+        self,
+        nodes: list[str],
+        *,
+        started: Callable[[str], None] = lambda _: None,
+        ended: Callable[[NodeResult], None] = lambda _: None,
+    ) -> list[NodeResult]:
+        """Builds models and checks landed tables, parents first; see `runner.execute.execute`."""
+        for node in nodes:
+            if node.startswith("model."):
+                write_compiled(self.project, self._compile(self._model(node)))
+        return execute(
+            self.quality.graph,
+            nodes,
+            self._work,
+            threads=self.options.threads,
+            started=started,
+            ended=ended,
+            interrupted=self.warehouse.spark.sparkContext.cancelAllJobs,
+            fail_fast=self.options.fail_fast,
+        )
+
+    def check(
+        self,
+        nodes: list[str],
+        *,
+        started: Callable[[str], None] = lambda _: None,
+        ended: Callable[[NodeResult], None] = lambda _: None,
+    ) -> list[NodeResult]:
+        """Runs the suites of what is published already; builds nothing."""
+        return execute(
+            self.quality.graph.restricted(()) if not nodes else _unordered(nodes),
+            nodes,
+            self._check_published,
+            threads=self.options.threads,
+            started=started,
+            ended=ended,
+            interrupted=self.warehouse.spark.sparkContext.cancelAllJobs,
+        )
+
+    def _work(self, unique_id: str) -> NodeResult:
+        if unique_id.startswith("source."):
+            return self._check_published(unique_id)
+        self.warehouse.spark.sparkContext.setLocalProperty("spark.scheduler.pool", unique_id)
+        model = self._model(unique_id)
+        if model.config.materialized == "ephemeral":
+            return NodeResult(unique_id=unique_id, status="success")
+        compiled = None
+        try:
+            compiled = self._compile(model)
+            return self._build(compiled)
+        except ProjectError as error:
+            return NodeResult(unique_id=unique_id, status="error", message=str(error))
+        except Exception as error:
+            if compiled is None or not _from_spark(error):
+                raise
+            message = explain(error, compiled, compiled_path(self.project, model).relative_to(self.project.root))
+            return NodeResult(unique_id=unique_id, status="error", message=message, compiled_sql=compiled.sql)
+
+    def _build(self, compiled: Compiled) -> NodeResult:
+        model = compiled.model
+        inputs = self._register_inputs(model)
+        incremental = materialize.goes_on(model, self.warehouse.root, full_refresh=self.options.full_refresh)
+        candidate = materialize.make_candidate(self.warehouse, compiled, incremental=incremental)
+        try:
+            checks = self._audit(model.unique_id, candidate.frame) if self.options.checked else None
+        except BaseException:
+            materialize.withhold(candidate)
+            raise
+        result = NodeResult(
+            unique_id=model.unique_id, status="success", rows=candidate.rows, checks=checks, compiled_sql=compiled.sql
+        )
+        if checks is not None and not checks.success:
+            materialize.withhold(candidate)
+            return replace(result, status="withheld", message=_failed(checks))
+        version = materialize.publish(self.warehouse, candidate, inputs=inputs, metadata=self._metadata(model))
+        warned = _warned(checks)
+        return replace(result, status="warn" if warned else "success", message=warned, version=version)
+
+    def _check_published(self, unique_id: str) -> NodeResult:
+        node = self.project.node(unique_id)
+        if unique_id not in self.quality.suites:
+            return NodeResult(unique_id=unique_id, status="success", message="no checks")
+        try:
+            checks = self._audit(unique_id, self.warehouse.frame(node.table))
+        except MissingTableError as error:
+            return NodeResult(unique_id=unique_id, status="error", message=self._missing(unique_id, error))
+        except ProjectError as error:
+            return NodeResult(unique_id=unique_id, status="error", message=str(error))
+        if not checks.success:
+            return NodeResult(
+                unique_id=unique_id, status="error", message=_failed(checks), checks=checks, rows=checks.rows
+            )
+        warned = _warned(checks)
+        return NodeResult(
+            unique_id=unique_id, status="warn" if warned else "success", message=warned, checks=checks, rows=checks.rows
+        )
+
+    def _audit(self, unique_id: str, frame: DataFrame) -> Any:
+        suite = self.quality.suites.get(unique_id)
+        if suite is None:
+            return None
+        from expectations.validate import validate
+
+        suite.check_columns(frame.columns)
+        inputs: dict[str, DataFrame] = {}
+        for name, node in self.quality.references[unique_id].items():
+            try:
+                inputs[name] = frame if node == unique_id else self.warehouse.frame(self.project.node(node).table)
+            except MissingTableError as error:
+                raise ProjectError(self._missing(unique_id, error)) from error
+        return validate(frame, suite, inputs=inputs, label=suite.model)
+
+    def _register_inputs(self, model: Model) -> list[TableRef]:
+        inputs = inputs_of(self.project, model)
+        for ref in inputs:
+            try:
+                self.warehouse.register(ref)
+            except MissingTableError as error:
+                raise ProjectError(self._missing(model.unique_id, error)) from error
+        return inputs
+
+    def _missing(self, reader: str, error: MissingTableError) -> str:
+        nodes = {node.table: node for node in self.project.nodes()}
+        node = nodes.get(error.ref)
+        own = self.project.node(reader)
+        name = own.name if isinstance(own, Model) else own.label
+        if isinstance(node, SourceTable):
+            return f"{name} reads {node.label}, which has not been landed. Land it: run ingest {node.label}"
+        wanted = node.name if node else str(error.ref)
+        if node is own:
+            return f"{name} has not been built. Build it: run models --select +{name}"
+        return f"{name} reads {wanted}, which has not been built. Build it: run models --select +{wanted}"
+
+    def _metadata(self, model: Model) -> Mapping[str, Any]:
+        return {"sluice": 1, "run_id": self.run_id, "model": model.unique_id}
+
+    def _model(self, unique_id: str) -> Model:
+        node = self.project.node(unique_id)
+        assert isinstance(node, Model)
+        return node
+
+    def _compile(self, model: Model) -> Compiled:
+        incremental = materialize.goes_on(model, self.project.warehouse, full_refresh=self.options.full_refresh)
+        return compile_model(self.project, model, is_incremental=incremental)
+
+
+def _unordered(nodes: list[str]) -> Any:
+    from runner.graph import Graph
+
+    return Graph(dict.fromkeys(nodes, ()))
+
+
+def _from_spark(error: Exception) -> bool:
+    return type(error).__module__.startswith(("pyspark.", "py4j."))
+
+
+def _failed(checks: Any) -> str:
+    failed = [result for result in checks.results if result.blocking]
+    return "; ".join(result.message for result in failed[:3]) + (
+        f" (+{len(failed) - 3} more)" if len(failed) > 3 else ""
+    )
+
+
+def _warned(checks: Any) -> str:
+    if checks is None:
+        return ""
+    warned = [result for result in checks.results if result.status != "pass"]
+    return "; ".join(result.message for result in warned[:2]) + (
+        f" (+{len(warned) - 2} more)" if len(warned) > 2 else ""
+    )

@@ -1,0 +1,5 @@
+"""The command line. It knows all packages, and nothing imports it."""
+
+from runner.cli.commands import main
+
+__all__ = ["main"]

@@ -1,0 +1,85 @@
+"""The console script: its commands by name, each imported when it is called, and how errors end it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from runner.errors import ProjectError
+from runner.render import scrubbed
+
+_COMMANDS = {
+    "demo": ("runner.cli.demo", "Simulate a small shop, land it, build and check all models, write the report."),
+    "generate": ("runner.cli.data", "Write a simulated shop into the target's data folder."),
+    "ingest": ("runner.cli.data", "Land sources into Delta tables."),
+    "models": ("runner.cli.work", "Build models in order, each checked before it is published."),
+    "checks": ("runner.cli.work", "Check what is published and write the validation report."),
+    "build": ("runner.cli.work", "Land, build, check: everything that is selected."),
+    "test": ("runner.cli.work", "Run the models' unit tests on Spark."),
+    "ls": ("runner.cli.look", "List models and sources."),
+    "compile": ("runner.cli.look", "Render models to the SQL that Spark gets."),
+    "show": ("runner.cli.look", "Show the first rows of a model, or of its SQL as it is now."),
+    "sql": ("runner.cli.look", "Run a query, with Jinja, over the warehouse."),
+    "doctor": ("runner.cli.doctor", "Is this machine ready, and what to do if not."),
+}
+
+
+class _Commands(click.Group):
+    """Imports a command's module when the command is called: `--help` and `ls` answer at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(_COMMANDS[cmd_name][0])
+        found: click.Command = getattr(module, f"{cmd_name}_command")
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from runner.errors import did_you_mean
+
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f'there is no command "{args[0]}".{did_you_mean(args[0], _COMMANDS)}')
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="sluice", prog_name="sluice")
+def cli() -> None:
+    """Sluice: SQL models over landed snapshots of MongoDB and HBase, checked before they are published."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Runs the command line; exits 0 where all is well, 1 where a model or check failed, 2 where the project is wrong."""
+    try:
+        code = cli.main(args=arguments, prog_name="run", standalone_mode=False)
+    except ProjectError as error:
+        _end(f"run: {scrubbed(str(error))}", 2)
+    except click.UsageError as error:
+        hint = f" See `{error.ctx.command_path} --help`." if error.ctx else ""
+        _end(f"run: {error.format_message().rstrip('.')}.{hint}" if hint else f"run: {error.format_message()}", 2)
+    except click.ClickException as error:
+        _end(f"run: {error.format_message()}", 2)
+    except (click.Abort, KeyboardInterrupt):
+        _end("run: stopped. Nothing half-built was published.", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (head, less) has gone
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(message: str, code: int) -> None:
+    click.echo(message, err=True)
+    sys.exit(code)

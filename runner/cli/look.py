@@ -1,0 +1,202 @@
+"""Commands that look and change nothing: ls, compile, show, sql."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from runner import delta
+from runner.cli.session import Command, project_options, say, select_options
+from runner.compile import Project, compile_model, compile_text, write_compiled
+from runner.errors import NotFoundError, ProjectError
+from runner.materialize import goes_on
+from runner.model import Model, SourceTable
+from runner.warehouse import is_view
+
+
+@click.command("ls", short_help="List models and sources.")
+@select_options
+@click.option(
+    "--output", type=click.Choice(["name", "path", "selector", "json"]), default="name", help="How to print each node."
+)
+@click.option(
+    "--resource-type", "kinds", multiple=True, type=click.Choice(["model", "source"]), help="Only nodes of this kind."
+)
+@project_options
+def ls_command(
+    command: Command, select: tuple[str, ...], exclude: tuple[str, ...], output: str, kinds: tuple[str, ...]
+) -> None:
+    """List models and sources, parents before children. Starts no Spark.
+
+    \b
+    run ls --select clv+
+    run ls --select tag:daily --output json
+    """
+    project = command.project()
+    chosen = project.select(select, exclude, kinds=kinds or (("model",) if not select else ("model", "source")))
+    for unique_id in chosen:
+        click.echo(_line(project, project.node(unique_id), output))
+
+
+def _line(project: Project, node: Model | SourceTable, output: str) -> str:
+    name = node.name if isinstance(node, Model) else f"source:{node.label}"
+    if output == "name":
+        return name
+    if output == "path":
+        return str(node.path)
+    if output == "selector":
+        return ".".join(node.fqn) if isinstance(node, Model) else f"source:{'.'.join(node.fqn)}"
+    return json.dumps(
+        {
+            "unique_id": node.unique_id,
+            "name": node.name,
+            "resource_type": "model" if isinstance(node, Model) else "source",
+            "package_name": project.files.name,
+            "original_file_path": str(node.path),
+            "table": str(node.table),
+            "materialized": node.config.materialized if isinstance(node, Model) else "landed",
+            "tags": list(node.config.tags if isinstance(node, Model) else node.tags),
+            "depends_on": {"nodes": list(project.graph.parents(node.unique_id))},
+            "description": node.description,
+        }
+    )
+
+
+@click.command("compile", short_help="Render models to the SQL that Spark gets.")
+@select_options
+@click.option("--inline", metavar="SQL", help="Render this text instead.")
+@click.option("--full-refresh", "-f", is_flag=True, help="As if incremental models were built anew.")
+@project_options
+def compile_command(
+    command: Command, select: tuple[str, ...], exclude: tuple[str, ...], inline: str | None, full_refresh: bool
+) -> None:
+    """Render models to SQL in target/compiled; one model alone is printed as well. Starts no Spark."""
+    project = command.project()
+    if inline is not None:
+        click.echo(compile_text(project, inline))
+        return
+    chosen = project.select(select, exclude)
+    from runner.artifacts import manifest, write_artifact
+
+    compiled = {}
+    for unique_id in chosen:
+        model = project.node(unique_id)
+        assert isinstance(model, Model)
+        found = compile_model(
+            project, model, is_incremental=goes_on(model, project.warehouse, full_refresh=full_refresh)
+        )
+        compiled[unique_id] = found.sql
+        path = write_compiled(project, found)
+    write_artifact(project, "manifest.json", manifest(project, invocation_id=command.invocation_id, compiled=compiled))
+    if len(chosen) == 1:
+        click.echo(compiled[chosen[0]])
+    else:
+        say(f"run: {len(chosen)} models compiled into {path.relative_to(project.root).parts[0]}/compiled")
+
+
+@click.command("show", short_help="Show the first rows of a model, or of its SQL as it is now.")
+@click.argument("name")
+@click.option("--limit", "-n", default=10, show_default=True, help="How many rows.")
+@click.option("--edited", is_flag=True, help="Run the model's SQL as it is in the file, over its built parents.")
+@click.option("--output", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print rows.")
+@project_options
+def show_command(command: Command, name: str, limit: int, edited: bool, output: str) -> None:
+    """Show the first rows of a model or a landed table. A built table is read without Spark."""
+    project = command.project()
+    node: Model | SourceTable | None = project.models.get(name) or project.sources.get(name)
+    if node is None:
+        raise NotFoundError(f'no model is named "{name}".', name=name, known=[*project.models, *project.sources])
+    path = node.table.path(project.warehouse)
+    if not edited and not is_view(path) and delta.is_table(path):
+        print_rows(*delta.first_rows(path, limit), output=output)
+        return
+    if isinstance(node, SourceTable):
+        raise ProjectError(f"{name} has not been landed. Land it: run ingest {name}")
+    if not edited and not is_view(path) and node.config.materialized != "ephemeral":
+        raise ProjectError(
+            f"{name} has not been built. Build it: run models --select +{name}. Its SQL as it is: run show {name} --edited"
+        )
+    compiled = compile_model(project, node, is_incremental=goes_on(node, project.warehouse, full_refresh=False))
+    _run_query(command, compiled.sql, limit, output, node)
+
+
+@click.command("sql", short_help="Run a query, with Jinja, over the warehouse.")
+@click.argument("query")
+@click.option("--limit", "-n", default=100, show_default=True, help="How many rows at most.")
+@click.option("--output", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print rows.")
+@project_options
+def sql_command(command: Command, query: str, limit: int, output: str) -> None:
+    """Run a query with Jinja: run sql "select count(*) from {{ ref('clv') }}". A file's name ending in .sql is read."""
+    from pathlib import Path
+
+    text = Path(query).read_text(encoding="utf-8") if query.endswith(".sql") and Path(query).is_file() else query
+    _run_query(command, text, limit, output, None)
+
+
+def _run_query(command: Command, text: str, limit: int, output: str, model: Model | None) -> None:
+    from runner.explain import first_words
+    from runner.warehouse import Warehouse
+
+    project = command.project()
+    sql = text if model is not None else compile_text(project, text)
+    with command.spark() as spark:
+        warehouse = Warehouse(spark, project.warehouse)
+        for ref in _tables_in(project, sql):
+            warehouse.register(ref)
+        try:
+            frame = spark.sql(sql).limit(limit)
+            rows = [row.asDict(recursive=True) for row in frame.collect()]
+        except Exception as error:
+            place = str(model.path) if model else "query"
+            raise ProjectError(f"{place}: {first_words(error)}") from error
+        print_rows(frame.columns, rows, output=output)
+
+
+def _tables_in(project: Project, sql: str) -> list[Any]:
+    """Returns the published tables that the SQL names."""
+    from runner.warehouse import exists
+
+    return [
+        node.table
+        for node in project.nodes()
+        if str(node.table) in sql.replace("`", "") and exists(node.table.path(project.warehouse))
+    ]
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[dict[str, Any]], *, output: str) -> None:
+    """Prints rows on stdout as a table, as JSON lines or as CSV."""
+    if output == "json":
+        for row in rows:
+            click.echo(json.dumps(row, default=str))
+        return
+    if output == "csv":
+        import csv
+
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows([row[column] for column in columns] for row in rows)
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = list(rows)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        numeric = any(_is_number(row[column]) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*[Text("" if row[column] is None else str(row[column])) for column in columns])
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
+    console.print(table)
+
+
+def _is_number(value: Any) -> bool:
+    from decimal import Decimal
+
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)

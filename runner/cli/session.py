@@ -1,0 +1,151 @@
+"""What every command shares: options, the open project, one Spark, how a run is told on a terminal."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import yaml
+
+from runner.compile import Project, load_project
+from runner.errors import ProjectError
+from runner.project import find_root
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from rich.console import Console
+
+    from runner.quality import Quality
+
+
+@dataclass(slots=True, kw_only=True)
+class Command:
+    """One invocation: what was asked, and what is opened on the way."""
+
+    target: str | None
+    project_dir: Path | None
+    variables: Mapping[str, Any]
+    invocation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    started: float = field(default_factory=time.perf_counter)
+    _project: Project | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the command started."""
+        return time.perf_counter() - self.started
+
+    def project(self) -> Project:
+        """Returns the project, read and parsed once."""
+        if self._project is None:
+            root = self.project_dir.absolute() if self.project_dir else find_root(Path.cwd())
+            if not root.is_dir():
+                raise ProjectError(f"{self.project_dir}: there is no such folder. Pass another --project-dir.")
+            self._project = load_project(root, target=self.target, variables=self.variables)
+        return self._project
+
+    def quality(self) -> Quality:
+        """Returns the project's checks."""
+        from runner.quality import load_quality
+
+        return load_quality(self.project())
+
+    @contextmanager
+    def spark(self) -> Iterator[SparkSession]:
+        """Gives a Spark session for the project's target, and stops it at the end."""
+        from runner.spark import spark_session
+
+        target = self.project().files.target
+        with status("starting Spark"):
+            session = spark_session(
+                f"sluice {self.project().files.name}",
+                scratch=self.project().files.target_folder / "scratch",
+                master=target.master,
+                settings=target.spark,
+            )
+        try:
+            yield session
+        finally:
+            session.stop()
+
+
+def console() -> Console:
+    """Returns where progress and messages go: stderr, so that data on stdout can be piped."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def status(text: str) -> Iterator[None]:
+    """Shows what is going on, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with console().status(text):
+        yield
+
+
+def say(text: str) -> None:
+    """Prints a line of progress on stderr."""
+    click.echo(text, err=True)
+
+
+def parse_vars(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, Any]:
+    """Reads --vars: a YAML mapping, e.g. '{days: 30}' or 'days: 30'."""
+    if not value:
+        return {}
+    try:
+        found = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise click.BadParameter(f"this is no YAML: {value}") from error
+    if not isinstance(found, dict):
+        raise click.BadParameter(f'give names with values, e.g. --vars "{{days: 30}}", not {value}')
+    return found
+
+
+def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --target, --project-dir and --vars; the command gets a `Command` first."""
+
+    @functools.wraps(function)
+    def wrapper(target: str | None, project_dir: Path | None, variables: dict[str, Any], **rest: Any) -> Any:
+        return function(Command(target=target, project_dir=project_dir, variables=variables), **rest)
+
+    wrapped: Callable[..., Any] = wrapper
+    for option in (
+        click.option("--vars", "variables", callback=parse_vars, metavar="YAML", help="Variables, e.g. '{days: 30}'."),
+        click.option("--project-dir", type=click.Path(path_type=Path), metavar="DIR", help="The project's folder."),
+        click.option("--target", "-t", metavar="NAME", help="The target to work on."),
+    ):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def select_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --select and --exclude; words that follow them, or stand alone, are selectors too."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, select: tuple[str, ...], words: tuple[str, ...], **rest: Any) -> Any:
+        return function(*args, select=(*select, *words), **rest)
+
+    wrapped: Callable[..., Any] = wrapper
+    for option in (
+        click.option("--exclude", multiple=True, metavar="SELECTOR", help="Take these away again."),
+        click.option(
+            "--select",
+            "-s",
+            multiple=True,
+            metavar="SELECTOR",
+            help="What to take: clv+, tag:daily, path:models/marts.",
+        ),
+        click.argument("words", nargs=-1, metavar="[SELECTOR]..."),
+    ):
+        wrapped = option(wrapped)
+    return wrapped

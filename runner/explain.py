@@ -1,0 +1,51 @@
+"""Turns what Spark says of a failed query into the model, the template's line, and one sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from runner.compile import Compiled
+
+_LINE = re.compile(r"line (\d+),? pos(?:ition)? (\d+)")
+_STATE = re.compile(r"\s*SQLSTATE: \w+")
+_CONDITION = re.compile(r"^\[([A-Z_.]+)\]\s*")
+
+
+def explain(error: Exception, compiled: Compiled, compiled_path: Path | None = None) -> str:
+    """Returns *file:line: what Spark says.*, with the compiled file's path where there is one.
+
+    Args:
+        error: what running `compiled.sql` raised.
+        compiled: the model's SQL.
+        compiled_path: where the SQL was written.
+    """
+    text = first_words(error)
+    line = _line(str(error))
+    place = str(compiled.model.path)
+    if line is not None:
+        place += f":{compiled.template_line(line)}"
+    where = f" Compiled: {compiled_path}" + (f":{line}" if line else "") if compiled_path else ""
+    return f"{place}: {text}{where}"
+
+
+def first_words(error: Exception) -> str:
+    """Returns what Spark says without its plan, stack, state and condition code: one line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    kept: list[str] = []
+    for line in lines:
+        if line.startswith(("== SQL", "'", "+-", ":-", "\tat ", "JVM stacktrace", "Traceback", "    at ")) or (
+            kept and not line.strip()
+        ):
+            break
+        kept.append(line.strip())
+    text = " ".join(kept)
+    text = _STATE.split(text)[0]
+    text = _CONDITION.sub("", text)
+    text = re.sub(r";?\s*line \d+ pos \d+;?\s*$", "", text).strip()
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _line(message: str) -> int | None:
+    match = _LINE.search(message)
+    return int(match.group(1)) if match else None

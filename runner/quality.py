@@ -1,0 +1,101 @@
+"""Which checks belong to which table: suites of `expectations/suites` and the checks of property files, as one set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from expectations.suite import Suite, from_generic_test, load_suites
+from runner.compile import Project
+from runner.errors import NotFoundError, ProjectError
+from runner.graph import Graph
+from runner.model import GenericTest, Model, SourceTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """The checks of a project.
+
+    Attributes:
+        suites: by the unique id of the table they check.
+        references: by the same id, the unique ids of other tables that the checks read.
+        graph: the project's graph with these references as edges, so that a check finds its tables built.
+    """
+
+    suites: Mapping[str, Suite]
+    references: Mapping[str, Mapping[str, str]]
+    graph: Graph
+
+
+def load_quality(project: Project) -> Quality:
+    """Reads all suites and checks of the project.
+
+    Raises:
+        ProjectError: a suite is wrong, or names a model, column or expectation that does not exist.
+    """
+    by_label: dict[str, Model | SourceTable] = {**project.models, **project.sources}
+    written: dict[str, Suite] = {}
+    for folder in project.files.suite_paths:
+        for suite in load_suites(folder) if folder.is_dir() else ():
+            if suite.model in project.disabled:
+                continue
+            if suite.model not in by_label:
+                raise NotFoundError(
+                    f'{_relative(project, suite.path)}: this suite checks "{suite.model}", which is no model and no source.',
+                    name=suite.model,
+                    known=by_label,
+                )
+            written[suite.model] = suite
+    suites: dict[str, Suite] = {}
+    references: dict[str, dict[str, str]] = {}
+    for label, node in by_label.items():
+        found = _suite_of(label, node, written.get(label))
+        if found is None:
+            continue
+        if isinstance(node, Model) and node.config.materialized == "ephemeral":
+            raise ProjectError(
+                f'{node.path}: "{label}" is ephemeral and has checks; nothing is built that they could look at.'
+            )
+        if node.columns:
+            found.check_columns([column.name for column in node.columns])
+        suites[node.unique_id] = found
+        references[node.unique_id] = {}
+        for name in found.references:
+            if name not in by_label:
+                raise NotFoundError(
+                    f'the checks of "{label}" read "{name}", which is no model and no source.',
+                    name=name,
+                    known=by_label,
+                )
+            references[node.unique_id][name] = by_label[name].unique_id
+    edges = {node: set(project.graph.parents(node)) for node in project.graph.order}
+    for node_id, of in references.items():
+        edges[node_id] |= set(of.values()) - {node_id}
+    return Quality(suites=suites, references=references, graph=Graph(edges))
+
+
+def _suite_of(label: str, node: Model | SourceTable, written: Suite | None) -> Suite | None:
+    own = tuple(_expectation(test) for test in node.tests)
+    if written is None:
+        return Suite(model=label, description="", expectations=own, path=None) if own else None
+    return replace(written, expectations=(*own, *written.expectations))
+
+
+def _expectation(test: GenericTest) -> Any:
+    return from_generic_test(
+        test.type,
+        arguments=dict(test.arguments),
+        column=test.column,
+        severity=test.severity,
+        where=test.where,
+        name=test.name,
+        place=test.place,
+    )
+
+
+def _relative(project: Project, path: Any) -> str:
+    try:
+        return str(path.relative_to(project.root))
+    except ValueError:
+        return str(path)

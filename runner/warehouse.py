@@ -1,0 +1,149 @@
+"""The warehouse as a Spark session sees it: tables and published views, registered in its catalog on demand.
+
+There is no metastore: a table is a folder with a Delta log, a view is a folder with `view.json`. Several processes can
+work on one warehouse, and any Delta reader reads a table at its path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner import delta
+from runner.errors import ProjectError
+from runner.names import TableRef
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_VIEW = "view.json"
+
+
+class MissingTableError(ProjectError):
+    """A table that nobody has built or landed yet.
+
+    Attributes:
+        ref: the table's name.
+    """
+
+    def __init__(self, ref: TableRef) -> None:
+        self.ref = ref
+        super().__init__(f"{ref} has not been built yet.")
+
+
+def is_view(path: Path) -> bool:
+    """True where `path` holds a published view."""
+    return (path / _VIEW).is_file()
+
+
+def exists(path: Path) -> bool:
+    """True where `path` holds a published table or view."""
+    return is_view(path) or delta.is_table(path)
+
+
+def read_view(path: Path) -> dict[str, Any]:
+    """Returns a published view: `sql`, `inputs` (tables as `schema.name`) and `metadata`."""
+    found: dict[str, Any] = json.loads((path / _VIEW).read_text(encoding="utf-8"))
+    return found
+
+
+def publish_view(path: Path, *, sql: str, inputs: Sequence[TableRef], metadata: Mapping[str, Any]) -> None:
+    """Makes `sql` the published view at `path`, in one step; a table that stood there before is removed."""
+    path.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(
+        {"sql": sql, "inputs": [str(ref) for ref in inputs], "metadata": dict(metadata)}, indent=1, default=str
+    )
+    partial = path / f".{_VIEW}.{os.getpid()}.{threading.get_ident()}"
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path / _VIEW)
+    for other in path.iterdir():
+        if other.name != _VIEW:
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
+
+
+def withdraw_view(path: Path) -> None:
+    """Removes a view's definition, after a table was published at the same path."""
+    (path / _VIEW).unlink(missing_ok=True)
+
+
+class Warehouse:
+    """The tables under one folder, in one Spark session.
+
+    Args:
+        spark: the session.
+        root: the warehouse's folder.
+    """
+
+    def __init__(self, spark: SparkSession, root: Path) -> None:
+        self.spark = spark
+        self.root = root
+        self._registered: set[TableRef] = set()
+        self._schemas: set[str] = set()
+        self._lock = threading.RLock()
+
+    def path(self, ref: TableRef) -> Path:
+        return ref.path(self.root)
+
+    def register(self, ref: TableRef, *, again: bool = False) -> None:
+        """Makes the published table or view known to the session's catalog under its name.
+
+        Args:
+            again: also where it is known already: after a view was published anew.
+
+        Raises:
+            MissingTableError: nothing is published under that name.
+        """
+        with self._lock:
+            if ref in self._registered and not again:
+                return
+            path = self.path(ref)
+            if ref.schema not in self._schemas:
+                self.spark.sql(f"create schema if not exists `{ref.schema}`")
+                self._schemas.add(ref.schema)
+            if is_view(path):
+                view = read_view(path)
+                for name in view["inputs"]:
+                    self.register(TableRef(*name.split(".", 1)))
+                self._forget(ref)
+                self.spark.sql(f"create or replace view {ref.quoted()} as {view['sql']}")
+            elif delta.is_table(path):
+                if ref in self._registered:
+                    return  # the session reads each new version of a table by itself
+                self._forget(ref)
+                self.spark.sql(f"create table {ref.quoted()} using delta location '{_literal(path)}'")
+            else:
+                raise MissingTableError(ref)
+            self._registered.add(ref)
+
+    def frame(self, ref: TableRef) -> DataFrame:
+        """Returns the published table as a frame; see `register`."""
+        self.register(ref)
+        return self.spark.table(ref.quoted())
+
+    def read(self, path: Path) -> DataFrame:
+        """Returns the Delta table at a path, e.g. a candidate."""
+        return self.spark.read.format("delta").load(str(path))
+
+    def clone(self, ref: TableRef, candidate: Path) -> None:
+        """Makes `candidate` a shallow clone of the published table: a log that refers to the same files."""
+        name = f"`{ref.schema}`.`{candidate.name.replace('-', '_')}`"
+        self.spark.sql(f"create table {name} shallow clone delta.`{self.path(ref)}` location '{_literal(candidate)}'")
+        with self._lock:
+            self.spark.sql(f"drop table {name}")  # the name only: a table with a location keeps its files
+
+    def _forget(self, ref: TableRef) -> None:
+        for kind in ("view", "table"):
+            try:
+                self.spark.sql(f"drop {kind} if exists {ref.quoted()}")
+            except Exception as error:
+                if "EXPECT" not in str(error):  # it is of the other kind
+                    raise
+
+
+def _literal(path: Path) -> str:
+    return str(path.absolute()).replace("\\", "\\\\").replace("'", "\\'")
