@@ -1,0 +1,2 @@
+{# An amount of money as all models hold it. #}
+{% macro money(amount) -%} cast({{ amount }} as decimal(12, 2)) {%- endmacro %}

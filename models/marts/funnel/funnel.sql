@@ -1,0 +1,63 @@
+with
+
+    sessions as (select * from {{ ref("int_sessions_enriched") }}),
+
+    users as (select user_id, max(stage_order) as stage_order from sessions where user_id is not null group by user_id),
+
+    session_level as (
+
+        select
+            'session' as level, array('view', 'cart', 'checkout', 'purchase') as stages, {{ stage_counts() }} as counts
+        from sessions
+
+    ),
+
+    user_level as (
+
+        select 'user' as level, array('view', 'cart', 'checkout', 'purchase') as stages, {{ stage_counts() }} as counts
+        from users
+
+    ),
+
+    -- A confirmation page is an event of its own: it is viewed without an order, too.
+    event_level as (
+
+        select
+            'event' as level,
+            array('view', 'cart', 'checkout', 'confirmation', 'purchase') as stages,
+            array(
+                coalesce(sum(product_view_count), 0),
+                coalesce(sum(cart_view_count), 0),
+                coalesce(sum(checkout_view_count), 0),
+                coalesce(sum(confirmation_view_count), 0),
+                coalesce(sum(order_count), 0)
+            ) as counts
+        from sessions
+
+    ),
+
+    levels as (
+
+        select *
+        from session_level
+        union all
+        select *
+        from user_level
+        union all
+        select *
+        from event_level
+
+    ),
+
+    stages as (
+
+        select level, stages[position] as stage, position + 1 as stage_order, count
+        from levels
+        lateral view posexplode(counts) as position, count
+
+    ),
+
+    steps as (select level, stage, stage_order, count, {{ conversions("level") }} from stages)
+
+select *
+from steps
