@@ -1,0 +1,274 @@
+"""How each defect is put into the data, and the record of where it went.
+
+Chance here has streams of its own, so that a shop with defects is the same shop, row for row, as the one without.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simulate.defects import ID_LIMIT, Planted
+from simulate.names import product_ids, session_ids, user_ids
+from simulate.orders import Money, Orders
+from simulate.seeds import BoolArray, FloatArray, IntArray, distinct_codes, stream
+from simulate.settings import ShopSettings
+from simulate.stock import Stock
+from simulate.vocabulary import DEVICES
+
+_LATE_SESSIONS = 2**39  # positions of ids that no session of the shop has
+_CLUSTER = np.array([441, 446, 451, 456, 461, 466])  # seconds: 7.3 to 7.8 minutes
+_CLUSTER_DAYS = 14
+_STRANGERS = 900_000  # numbers of users that no shop has
+
+
+def clustered_durations(
+    settings: ShopSettings, first: int, seconds: IntArray, device: IntArray
+) -> tuple[BoolArray, IntArray]:
+    """Returns which sessions of the chunk that starts at `first` get a clustered duration, and that duration.
+
+    It is planted before the pages are timed, so that they still add up to the session.
+    """
+    rng = stream(settings.seed, "clustered durations", first)
+    day_first, day_last = _cluster_days(settings)
+    day = (seconds - settings.start_second) // 86_400
+    within = (device == DEVICES.index("mobile")) & (day >= day_first) & (day < day_last)
+    marks = within & (rng.random(len(seconds)) < settings.rate("clustered_durations"))
+    return marks, rng.choice(_CLUSTER, len(seconds))
+
+
+def record_of_clusters(
+    settings: ShopSettings, first: int, seconds: IntArray, device: IntArray, ids: pa.ChunkedArray
+) -> list[Planted]:
+    """Returns what `clustered_durations` did to the chunk that starts at `first`."""
+    if not settings.rate("clustered_durations"):
+        return []
+    marks, _ = clustered_durations(settings, first, seconds, device)
+    day_first, day_last = _cluster_days(settings)
+    where: dict[str, object] = {
+        "device_type": "mobile",
+        "from": _day(settings, day_first),
+        "before": _day(settings, day_last),
+    }
+    return [_planted("clustered_durations", "sessions", ids, marks, where)]
+
+
+def _cluster_days(settings: ShopSettings) -> tuple[int, int]:
+    length = min(_CLUSTER_DAYS, settings.days)
+    first = (settings.days - length) // 2
+    return first, first + length
+
+
+def plant_in_sessions(table: pa.Table, settings: ShopSettings, first: int) -> tuple[pa.Table, list[Planted]]:
+    """Returns a chunk of sessions with the defects of its columns and rows; `first` is the chunk's first session."""
+    planted: list[Planted] = []
+    rng = stream(settings.seed, "defects of session columns", first)
+    draws = rng.random((3, table.num_rows))
+    if rate := settings.rate("ms_durations"):
+        table, marks = _milliseconds(table, draws[0] < rate)
+        planted.append(_planted("ms_durations", "sessions", table["session_id"], marks, {"device_type": "tablet"}))
+    if rate := settings.rate("dead_columns"):
+        marks = draws[1] < rate
+        table = _emptied(table, marks)
+        columns = ["geo_data.state", "referrer"]
+        planted.append(_planted("dead_columns", "sessions", table["session_id"], marks, {"columns": columns}))
+    if rate := settings.rate("duplicate_sessions"):
+        marks = draws[2] < rate
+        planted.append(_planted("duplicate_sessions", "sessions", table["session_id"], marks))
+        table = pa.concat_tables([table, table.filter(pa.array(marks))])
+    return table, planted
+
+
+def plant_in_text(
+    rows: pa.Array, ids: pa.ChunkedArray, table: str, settings: ShopSettings, first: int
+) -> tuple[pa.Array, list[Planted]]:
+    """Returns JSON rows of `table` ("sessions" or "transactions") with the defects that only text can have.
+
+    No row gets two of them.
+    """
+    names = ("broken_rows", "mixed_types", "extra_fields") if table == "sessions" else ("broken_rows", "mixed_types")
+    if not any(settings.rate(name) for name in names):
+        return rows, []
+    draws = stream(settings.seed, f"defects of {table} text", first).random(len(rows))
+    patterns = {
+        "broken_rows": (r'"user_id": ?"[^"]*"', '"user_id":'),
+        "mixed_types": (
+            (r'"duration_seconds": ?(-?\d+)', r'"duration_seconds": "\1 sec"')
+            if table == "sessions"
+            else (r'"total": ?(-?[\d.e]+)', r'"total": "USD \1"')
+        ),
+        "extra_fields": (r"^\{", '{"campaign_code": "spring",'),
+    }
+    planted = []
+    floor = 0.0
+    for name in names:
+        marks = (draws >= floor) & (draws < floor + settings.rate(name))
+        floor += settings.rate(name)
+        if marks.any():
+            pattern, text = patterns[name]
+            changed = pc.replace_substring_regex(rows.filter(pa.array(marks)), pattern, text, max_replacements=1)
+            rows = pc.replace_with_mask(rows, pa.array(marks), changed)
+            planted.append(_planted(name, table, ids, marks))
+    return rows, planted
+
+
+def plant_in_orders(orders: Orders, settings: ShopSettings) -> tuple[Orders, list[Planted]]:
+    """Returns the orders with some of them missing, or pointing to nobody."""
+    planted: list[Planted] = []
+    rng = stream(settings.seed, "defects of orders")
+    draws = rng.random((2, orders.size))
+    gone = np.zeros(orders.size, dtype=bool)
+    linked = orders.session_codes >= 0
+    if rate := settings.rate("unlinked_conversions"):
+        marks = linked & (draws[0] < rate)
+        gone |= marks
+        planted.append(_missing("unlinked_conversions", orders, marks, {}))
+    if (rate := settings.rate("cut_off_orders")) and linked.any():
+        limit = np.quantile(orders.times[linked], 1 - rate)
+        marks = linked & (orders.times > limit)
+        gone |= marks
+        planted.append(_missing("cut_off_orders", orders, marks, {"from": _iso(int(limit))}))
+    if rate := settings.rate("missing_days"):
+        first, last = _missing_days(settings, rate)
+        day = (orders.times // 1_000_000 - settings.start_second) // 86_400
+        marks = (day >= first) & (day < last)
+        gone |= marks
+        span = {"from": _day(settings, first), "before": _day(settings, last)}
+        planted.append(Planted(name="missing_days", table="transactions", affected=int(marks.sum()), slice=span))
+    orders = orders.rows(np.flatnonzero(~gone))
+    if rate := settings.rate("orphan_orders"):
+        orders, more = _orphaned(orders, draws[1][~gone] < 2 * rate, settings)
+        planted += more
+    return orders, planted
+
+
+def plant_in_money(money: Money, ids: pa.Array, settings: ShopSettings) -> tuple[Money, list[Planted]]:
+    """Returns the sums with some totals of the wrong sign."""
+    rate = settings.rate("negative_totals")
+    if not rate:
+        return money, []
+    marks = stream(settings.seed, "defects of totals").random(len(money.total)) < rate
+    total: FloatArray = np.where(marks, -money.total, money.total)
+    return replace(money, total=total), [_planted("negative_totals", "transactions", ids, marks)]
+
+
+def plant_in_order_table(table: pa.Table, settings: ShopSettings, first: int) -> tuple[pa.Table, list[Planted]]:
+    """Returns a part of the orders with some timestamps missing; `first` is the part's first order."""
+    rate = settings.rate("null_timestamps")
+    if not rate:
+        return table, []
+    marks = stream(settings.seed, "defects of timestamps", first).random(table.num_rows) < rate
+    place = table.column_names.index("timestamp")
+    column = table["timestamp"].combine_chunks()
+    nulls = pc.if_else(pa.array(marks), pa.scalar(None, column.type), column)
+    planted = [_planted("null_timestamps", "transactions", table["transaction_id"], marks)]
+    return table.set_column(place, "timestamp", nulls), planted
+
+
+def plant_in_stock(stock: Stock, settings: ShopSettings) -> tuple[Stock, list[Planted]]:
+    """Returns stock of which some products lost more than was sold, one in three of them more than there was."""
+    rate = settings.rate("stock_leaks")
+    if not rate:
+        return stock, []
+    rng = stream(settings.seed, "defects of stock")
+    order = rng.permutation(len(stock.left))[: max(1, round(rate * len(stock.left)))]
+    leak = np.zeros(len(stock.left), dtype=np.int64)
+    leak[order] = 1 + np.floor(rng.random(len(order)) * stock.left[order]).astype(np.int64)
+    below = order[: max(1, len(order) // 3)]
+    leak[below] = stock.left[below] + rng.integers(1, 20, len(below))
+    ids = product_ids(np.arange(len(stock.left)))
+    planted = _planted("stock_leaks", "products", ids, leak > 0, {"below_zero": len(below)})
+    return replace(stock, left=stock.left - leak), [planted]
+
+
+def _planted(
+    name: str, table: str, ids: pa.Array | pa.ChunkedArray, marks: BoolArray, where: dict[str, object] | None = None
+) -> Planted:
+    some = np.flatnonzero(marks)[:ID_LIMIT]
+    return Planted(
+        name=name,
+        table=table,
+        affected=int(marks.sum()),
+        slice=where or {},
+        ids=tuple(ids.take(pa.array(some)).to_pylist()),
+    )
+
+
+def _missing(name: str, orders: Orders, marks: BoolArray, where: dict[str, object]) -> Planted:
+    return _planted(name, "transactions", session_ids(np.maximum(orders.session_codes, 0)), marks, where)
+
+
+def _milliseconds(table: pa.Table, drawn: BoolArray) -> tuple[pa.Table, BoolArray]:
+    device = pc.struct_field(table["device_profile"].combine_chunks(), "type").cast(pa.string())
+    marks = drawn & pc.equal(device, "tablet").to_numpy(zero_copy_only=False)
+    place = table.column_names.index("duration_seconds")
+    seconds = table["duration_seconds"].to_numpy()
+    return table.set_column(place, "duration_seconds", pa.array(np.where(marks, seconds * 1_000, seconds))), marks
+
+
+def _emptied(table: pa.Table, marks: BoolArray) -> pa.Table:
+    geo = table["geo_data"].combine_chunks()
+    names = [field.name for field in geo.type]
+    parts = [_blank(geo.field(name), marks) if name == "state" else geo.field(name) for name in names]
+    table = table.set_column(table.column_names.index("geo_data"), "geo_data", pa.StructArray.from_arrays(parts, names))
+    place = table.column_names.index("referrer")
+    return table.set_column(place, "referrer", _blank(table["referrer"].combine_chunks(), marks))
+
+
+def _blank(column: pa.Array, marks: BoolArray) -> pa.Array:
+    return pc.if_else(pa.array(marks), pa.scalar(""), column.cast(pa.string()))
+
+
+def _orphaned(orders: Orders, drawn: BoolArray, settings: ShopSettings) -> tuple[Orders, list[Planted]]:
+    """Returns the orders with some standalone ones pointing to a session, or to a user, that does not exist.
+
+    Only standalone orders are touched, so that every converted session keeps its order; `drawn` is therefore twice the
+    rate among all orders.
+    """
+    marks = drawn & (orders.session_codes < 0)
+    chosen = np.flatnonzero(marks)
+    no_session, no_user = chosen[::2], chosen[1::2]
+    codes, users = orders.session_codes.copy(), orders.users.copy()
+    late = _LATE_SESSIONS + np.arange(len(no_session))
+    codes[no_session] = distinct_codes(settings.seed, "session ids", late, bits=40)
+    users[no_user] = _STRANGERS + np.arange(len(no_user)) % 90_000
+    planted = [
+        Planted(
+            name="orphan_orders",
+            table="transactions",
+            affected=len(rows),
+            slice={"column": column},
+            ids=tuple(ids[:ID_LIMIT].to_pylist()),
+        )
+        for column, rows, ids in (
+            ("session_id", no_session, session_ids(codes[no_session])),
+            ("user_id", no_user, user_ids(users[no_user])),
+        )
+    ]
+    return replace(orders, session_codes=codes, users=users), planted
+
+
+def _missing_days(settings: ShopSettings, rate: float) -> tuple[int, int]:
+    count = min(settings.days, max(1, round(rate * settings.days)))
+    first = int(stream(settings.seed, "missing days").integers(0, settings.days - count + 1))
+    return first, first + count
+
+
+def _day(settings: ShopSettings, day: int) -> str:
+    return str(np.datetime64(settings.start_second + 86_400 * day, "s"))[:10]
+
+
+def _iso(micros: int) -> str:
+    return str(np.datetime64(micros // 1_000_000, "s"))
+
+
+def merged(planted: list[Planted]) -> list[Planted]:
+    """Returns one record per defect, table and slice, from those of all parts of the data."""
+    found: dict[tuple[str, str, str], Planted] = {}
+    for each in planted:
+        key = (each.name, each.table, repr(sorted(each.slice.items())))
+        found[key] = found[key].joined(each) if key in found else each
+    return list(found.values())

@@ -1,0 +1,164 @@
+"""Files of the shop: rows into JSON or Parquet, and a folder that is replaced as a whole."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from runner.errors import FormatError, ProjectError
+from simulate.jsontext import json_rows
+from simulate.settings import Layout
+
+MANIFEST = "shop.json"
+FORMAT_VERSION = 1
+_SEPARATORS: dict[Layout, bytes] = {"line": b",", "indented": b",\n  ", "lines": b"\n"}
+_OPENINGS: dict[Layout, bytes] = {"line": b"[", "indented": b"[\n  ", "lines": b""}
+_CLOSINGS: dict[Layout, bytes] = {"line": b"]", "indented": b"\n]", "lines": b"\n"}
+
+
+def rows_of(table: pa.Table, layout: Layout) -> pa.Array:
+    """Returns the JSON text of each row, as it stands in a file of that layout."""
+    indented = layout == "indented"
+    return json_rows(table, indent=indented, depth=1 if indented else 0)
+
+
+def block_of(rows: pa.Array, layout: Layout) -> bytes:
+    """Returns the rows as one run of bytes, separated as the layout separates them."""
+    whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
+    separator = _SEPARATORS[layout].decode()
+    return bytes(pc.binary_join(whole, separator)[0].as_buffer())
+
+
+class JsonFile:
+    """A JSON file that is written a block at a time."""
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self._layout = layout
+        self._is_empty = True
+        self._file: BinaryIO = path.open("wb")
+
+    def __enter__(self) -> JsonFile:
+        self._file.write(b"[" if self._layout != "lines" else b"")
+        return self
+
+    def write(self, block: bytes) -> None:
+        if not block:
+            return
+        opening = _OPENINGS[self._layout].removeprefix(b"[")
+        self._file.write(opening if self._is_empty else _SEPARATORS[self._layout])
+        self._file.write(block)
+        self._is_empty = False
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        empty = b"]" if self._layout != "lines" else b""
+        self._file.write(empty if self._is_empty else _CLOSINGS[self._layout])
+        self._file.close()
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Returns the table without dictionary columns, whose nested form not every Parquet reader knows."""
+    return table.cast(pa.schema([field.with_type(_plain_type(field.type)) for field in table.schema]))
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain_type(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(kind.key_type, _plain_type(kind.item_type))
+    if pa.types.is_list(kind):
+        return pa.list_(_plain_type(kind.value_type))
+    return kind
+
+
+class ParquetFile:
+    """A Parquet file that is written a table at a time."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
+
+    def __enter__(self) -> ParquetFile:
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        self._writer.write_table(table)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+
+def write_document(path: Path, document: dict[str, Any]) -> None:
+    """Writes an indented JSON document."""
+    path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+@contextmanager
+def replaced_folder(out: Path) -> Iterator[Path]:
+    """Gives an empty folder beside `out` that takes its place when the block ends well, and vanishes when it does not.
+
+    Raises:
+        ProjectError: `out` holds anything that no generated shop has; nothing is touched then.
+    """
+    check_replaceable(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
+    try:
+        yield fresh
+        check_replaceable(out)
+        fresh.chmod(0o755)
+        if out.exists():
+            old = fresh.with_suffix(".old")
+            out.rename(old)
+            fresh.rename(out)
+            shutil.rmtree(old)
+        else:
+            fresh.rename(out)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def check_replaceable(out: Path) -> None:
+    """Raises ProjectError unless `out` is missing, empty, or exactly a generated shop."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ProjectError(f"{out}: this is a file, and a shop is a folder. Give a folder.")
+    found = {entry.name for entry in out.iterdir() if entry.name != ".gitkeep"}
+    if not found:
+        return
+    if MANIFEST not in found:
+        raise ProjectError(
+            f"{out}: this folder holds files and is no generated shop (it has no {MANIFEST}). "
+            "Give another folder, or empty this one."
+        )
+    strange = sorted(found - {MANIFEST} - _written(out / MANIFEST))
+    if strange:
+        raise ProjectError(
+            f'{out}: "{strange[0]}" is not of the generated shop and would be lost. Move it away, or give another folder.'
+        )
+
+
+def _written(manifest: Path) -> set[str]:
+    """Returns the names of the files that a manifest lists."""
+    try:
+        return set(orjson.loads(manifest.read_bytes())["files"])
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise FormatError(
+            f"{manifest}: this is not the manifest of a generated shop. Give another folder, or remove this one."
+        ) from error
