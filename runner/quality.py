@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from expectations.suite import Suite, from_generic_test, load_suites
+from expectations.suite import Expectation, Suite, from_generic_test, load_suites
 from runner.compile import Project
-from runner.errors import NotFoundError, ProjectError
+from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.graph import Graph
 from runner.model import GenericTest, Model, SourceTable
 
@@ -82,16 +83,26 @@ def _suite_of(label: str, node: Model | SourceTable, written: Suite | None) -> S
     return replace(written, expectations=(*own, *written.expectations))
 
 
-def _expectation(test: GenericTest) -> Any:
-    return from_generic_test(
-        test.type,
-        arguments=dict(test.arguments),
-        column=test.column,
-        severity=test.severity,
-        where=test.where,
-        name=test.name,
-        place=test.place,
+def _expectation(test: GenericTest) -> Expectation:
+    arguments = dict(test.arguments)
+    if isinstance(to := arguments.get("to"), str):
+        arguments["to"] = _table_name(to, test.place)
+    found = from_generic_test(
+        test.type, arguments, column=test.column or "", severity=test.severity, where=test.where or "", place=test.place
     )
+    return replace(found, name=test.name) if test.name else found
+
+
+def _table_name(written: str, place: str) -> str:
+    """Returns the bare name in `ref('x')` or `source('a', 'b')`; a bare name is itself."""
+    match = re.fullmatch(
+        r"""\s*(?:\{\{\s*)?(?:ref|source)\(\s*['"](\w+)['"]\s*(?:,\s*['"](\w+)['"]\s*)?\)(?:\s*\}\})?\s*""", written
+    )
+    if match:
+        return match[1] if match[2] is None else f"{match[1]}.{match[2]}"
+    if not re.fullmatch(r"[\w.]+", written):
+        raise FormatError(f"{place}: \"to\" is written ref('model') or source('source', 'table'), not {written}.")
+    return written
 
 
 def _relative(project: Project, path: Any) -> str:

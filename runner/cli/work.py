@@ -1,0 +1,240 @@
+"""Commands that work on models: models, checks, build, test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli.session import Command, project_options, say, select_options
+from runner.cli.tell import Teller, story
+from runner.execute import NodeResult
+from runner.model import SourceTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_THREADS = click.option(
+    "--threads", type=click.IntRange(1), help="Models built at the same time; the target's by default."
+)
+_FULL = click.option("--full-refresh", "-f", is_flag=True, help="Build incremental models anew.")
+_FAST = click.option("--fail-fast", "-x", is_flag=True, help="Start nothing more after the first error.")
+
+
+@click.command("models", short_help="Build models in order, each checked before it is published.")
+@select_options
+@_FULL
+@_FAST
+@_THREADS
+@project_options
+def models_command(
+    command: Command,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    full_refresh: bool,
+    fail_fast: bool,
+    threads: int | None,
+) -> int:
+    """Build models in order. Each is checked as a candidate and published only if its error-level checks pass.
+
+    \b
+    run models                      all
+    run models --select clv+        clv and what depends on it
+    run models --select +clv        clv and what it depends on
+    """
+    project = command.project()
+    nodes = project.select(select, exclude)
+    quality = command.quality()
+    with command.spark() as spark:
+        results = build_nodes(
+            command, spark, quality, nodes, full_refresh=full_refresh, fail_fast=fail_fast, threads=threads
+        )
+    return finish(command, results, verb="models")
+
+
+@click.command("checks", short_help="Check what is published and write the validation report.")
+@select_options
+@_THREADS
+@click.option("--data-docs", is_flag=True, help="Write Great Expectations' Data Docs as well.")
+@project_options
+def checks_command(
+    command: Command, select: tuple[str, ...], exclude: tuple[str, ...], threads: int | None, data_docs: bool
+) -> int:
+    """Check what is published, models and landed tables, and write the validation report. Builds nothing."""
+    from runner.build import Builder, BuildOptions
+    from runner.errors import ProjectError
+
+    project = command.project()
+    quality = command.quality()
+    chosen = project.select(select, exclude, kinds=("model", "source"))
+    nodes = [node for node in chosen if node in quality.suites]
+    if not nodes:
+        raise ProjectError(
+            "none of the selected tables has a check. Write one in a property file or in expectations/suites."
+        )
+    options = BuildOptions(threads=threads or project.files.target.threads)
+    with command.spark() as spark, Teller(project, nodes) as teller:
+        builder = Builder(project, quality, spark, run_id=command.invocation_id, options=options)
+        results = builder.check(nodes, started=teller.started, ended=teller.ended)
+    return finish(command, results, verb="tables checked", data_docs=data_docs)
+
+
+@click.command("build", short_help="Land, build, check: everything that is selected.")
+@select_options
+@_FULL
+@_FAST
+@_THREADS
+@click.option("--data-docs", is_flag=True, help="Write Great Expectations' Data Docs as well.")
+@project_options
+def build_command(
+    command: Command,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    full_refresh: bool,
+    fail_fast: bool,
+    threads: int | None,
+    data_docs: bool,
+) -> int:
+    """Land the selected sources, check them, build the selected models, and write the report.
+
+    A landed table that fails an error-level check stops the models that read it.
+    """
+    results = build_all(command, select, exclude, full_refresh=full_refresh, fail_fast=fail_fast, threads=threads)
+    return finish(command, results, verb="tables", data_docs=data_docs)
+
+
+def build_all(
+    command: Command,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    *,
+    full_refresh: bool = False,
+    fail_fast: bool = False,
+    threads: int | None = None,
+) -> list[NodeResult]:
+    """Lands, checks and builds what is selected, in one Spark session."""
+    from runner.cli.data import land_tables
+
+    project = command.project()
+    nodes = project.select(select, exclude, kinds=("model", "source"))
+    quality = command.quality()
+    tables = [table for node in nodes if isinstance(table := project.node(node), SourceTable)]
+    with command.spark() as spark:
+        failed = set(land_tables(project, spark, tables)) if tables else set()
+        unlanded = [table.unique_id for table in tables if table.label in failed]
+        stopped = quality.graph.descendants(unlanded) | set(unlanded)
+        runnable = [node for node in nodes if node not in stopped]
+        results = [
+            NodeResult(
+                unique_id=node,
+                status="error" if node in unlanded else "skipped",
+                message="it could not be landed" if node in unlanded else "a source could not be landed",
+            )
+            for node in nodes
+            if node in stopped
+        ]
+        return results + build_nodes(
+            command, spark, quality, runnable, full_refresh=full_refresh, fail_fast=fail_fast, threads=threads
+        )
+
+
+def build_nodes(
+    command: Command,
+    spark: SparkSession,
+    quality: Any,
+    nodes: list[str],
+    *,
+    full_refresh: bool,
+    fail_fast: bool,
+    threads: int | None,
+) -> list[NodeResult]:
+    """Builds nodes and tells how each ended."""
+    from runner.build import Builder, BuildOptions
+
+    project = command.project()
+    options = BuildOptions(
+        threads=threads or project.files.target.threads, full_refresh=full_refresh, fail_fast=fail_fast
+    )
+    builder = Builder(project, quality, spark, run_id=command.invocation_id, options=options)
+    with Teller(project, nodes) as teller:
+        return builder.run(nodes, started=teller.started, ended=teller.ended)
+
+
+def finish(command: Command, results: Sequence[NodeResult], *, verb: str, data_docs: bool = False) -> int:
+    """Writes artifacts and the report, tells the whole story in the last lines; returns the exit code."""
+    from runner.artifacts import catalog, manifest, run_results, write_artifact
+
+    project = command.project()
+    compiled = {result.unique_id: result.compiled_sql for result in results if result.compiled_sql is not None}
+    write_artifact(project, "manifest.json", manifest(project, invocation_id=command.invocation_id, compiled=compiled))
+    arguments = {"which": "build", "target": project.files.target.name}
+    write_artifact(
+        project,
+        "run_results.json",
+        run_results(
+            project, results, invocation_id=command.invocation_id, elapsed=command.elapsed, arguments=arguments
+        ),
+    )
+    write_artifact(project, "catalog.json", catalog(project, invocation_id=command.invocation_id))
+    report = write_reports(command, results, data_docs=data_docs)
+    say(story(results, verb=verb, seconds=command.elapsed))
+    if report is not None:
+        say(f"     Report: {report.relative_to(project.root)}")
+    return 1 if any(result.stops for result in results) else 0
+
+
+def write_reports(command: Command, results: Sequence[NodeResult], *, data_docs: bool) -> Path | None:
+    """Writes the validation report of a run's checks; returns its page, None where nothing was checked."""
+    checked = [result.checks for result in results if result.checks is not None]
+    if not checked:
+        return None
+    from expectations.report import RunInfo, write_report
+
+    project = command.project()
+    run = RunInfo(
+        run_id=command.invocation_id or str(uuid.uuid4()),
+        project=project.files.name,
+        target=project.files.target.name,
+        seconds=command.elapsed,
+        withheld=tuple(project.node(result.unique_id).name for result in results if result.status == "withheld"),
+    )
+    page = write_report(checked, project.files.target_folder / "report", run=run)
+    if data_docs:
+        from expectations.docs import write_data_docs
+
+        docs = write_data_docs(checked, project.files.target_folder / "data_docs")
+        say(f"     Data Docs: {docs.relative_to(project.root)}")
+    return page
+
+
+@click.command("test", short_help="Run the models' unit tests on Spark.")
+@select_options
+@project_options
+def test_command(command: Command, select: tuple[str, ...], exclude: tuple[str, ...]) -> int:
+    """Run the unit tests of the selected models: given rows in, expected rows out, on real Spark, without their parents."""
+    from runner.errors import ProjectError
+    from runner.unit_tests import run_unit_test
+
+    project = command.project()
+    chosen = {project.node(node).name for node in project.select(select, exclude)}
+    tests = [test for test in project.files.unit_tests if test.model in chosen]
+    if not tests:
+        raise ProjectError(
+            "none of the selected models has a unit test. Write one under unit_tests in a property file."
+        )
+    failed = 0
+    with command.spark() as spark:
+        spark.conf.set("spark.sql.shuffle.partitions", "1")
+        for number, test in enumerate(tests, 1):
+            result = run_unit_test(project, spark, test)
+            failed += not result.passed
+            word = click.style("ok  ", fg="green") if result.passed else click.style("FAIL", fg="red")
+            say(f"{number:>{len(str(len(tests)))}}/{len(tests)}  {word}  {test.model}: {test.name}")
+            if not result.passed:
+                say(f"  {test.place}")
+                say(result.message)
+    say(f"run: {len(tests)} unit tests in {command.elapsed:.1f} s: {len(tests) - failed} passed, {failed} failed.")
+    return 1 if failed else 0
