@@ -1,0 +1,158 @@
+"""The landing contract: what a landed table's columns are called, of which types, and what identifies a row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyspark.sql.types import ArrayType, DataType, LongType, MapType, StringType, StructField, StructType
+
+from ingest.datatypes import UnreadableType, read_type
+from runner.errors import FormatError, did_you_mean
+from runner.names import TableRef
+
+RESCUED = "_rescued"
+SNAPSHOT_ID = "_snapshot_id"
+LANDED_AT = "_landed_at"
+
+# What the quarantine holds of a record; null in a record that fits.
+REASON = "_reason"
+PROBLEM = "_problem"
+PAYLOAD = "_payload"
+KEY = "_key"
+FILE = "_file"
+POSITION = "_position"
+# How many records the reader cut, on the first row of each batch and 0 on the others: its sum is the count read.
+COUNTED = "_counted"
+
+QUARANTINE_FIELDS = (
+    StructField(KEY, StringType()),
+    StructField(REASON, StringType()),
+    StructField(PROBLEM, StringType()),
+    StructField(PAYLOAD, StringType()),
+    StructField(FILE, StringType()),
+    StructField(POSITION, LongType()),
+)
+_RESERVED = {RESCUED, SNAPSHOT_ID, LANDED_AT, COUNTED, *(field.name for field in QUARANTINE_FIELDS)}
+_READING = "1"  # counts up when the same file and contract land otherwise than before
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a landed table.
+
+    Attributes:
+        name: the column's name and the record's field.
+        data_type: its Spark DDL type, such as `decimal(12,2)` or `map<string,struct<quantity:int>>`.
+        aliases: other exports' names for the same field, tried in this order where `name` is absent or null.
+    """
+
+    name: str
+    data_type: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a source promises of one table, as `sources.yml` has it.
+
+    Raises:
+        FormatError: a type that cannot be read, a key that is no column, a name that occurs twice or is ours.
+    """
+
+    source: str
+    table: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        place = f'sources.yml: table "{self}"'
+        if not self.columns:
+            raise FormatError(f"{place} has no columns. List them under `columns`, each with its `data_type`.")
+        names = [column.name for column in self.columns]
+        spoken = Counter(name for column in self.columns for name in (column.name, *column.aliases))
+        for name, times in spoken.items():
+            if times > 1:
+                raise FormatError(f'{place}: "{name}" names {times} columns or aliases. Keep one of them.')
+            if name in _RESERVED:
+                raise FormatError(f'{place}: the column "{name}" is one that landing adds itself. Rename it.')
+        for name in self.key:
+            if name not in names:
+                raise FormatError(f'{place}: the key "{name}" is no column.{did_you_mean(name, names)}')
+        for column in self.columns:
+            _read_type(column, place)
+
+    def __str__(self) -> str:
+        return f"{self.source}.{self.table}"
+
+    @property
+    def ref(self) -> TableRef:
+        """The landed table."""
+        return TableRef(self.source, self.table)
+
+    @property
+    def quarantine(self) -> TableRef:
+        """The table of the records that do not fit, beside the landed one."""
+        return self.ref.with_suffix("__quarantine")
+
+    def types(self) -> dict[str, DataType]:
+        """Returns the columns' types by name, in order."""
+        return {column.name: read_type(column.data_type) for column in self.columns}
+
+    def schema(self) -> StructType:
+        """Returns the contract's own columns."""
+        return StructType([StructField(name, data_type) for name, data_type in self.types().items()])
+
+    def decoded_schema(self) -> StructType:
+        """Returns the schema of a decoded frame: the contract's columns, what was rescued, and each record's fate."""
+        return StructType(
+            [
+                *self.schema().fields,
+                StructField(RESCUED, StringType()),
+                *QUARANTINE_FIELDS,
+                StructField(COUNTED, LongType()),
+            ]
+        )
+
+    def paths(self) -> tuple[str, ...]:
+        """Returns every path that the contract names, outer before inner, such as `cart_contents.*.quantity`."""
+        return tuple(
+            path for name, data_type in self.types().items() for path in (name, *_inner_paths(name, data_type))
+        )
+
+    def digest(self) -> str:
+        """Returns a fingerprint of all that decides what a record lands as."""
+        return hashlib.sha256(f"{_READING}:{self.to_json()}".encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """Returns the contract as text, for the options of a data source."""
+        columns = [[column.name, column.data_type, list(column.aliases)] for column in self.columns]
+        return json.dumps({"source": self.source, "table": self.table, "columns": columns, "key": list(self.key)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Contract:
+        """Returns the contract that `to_json` wrote."""
+        said = json.loads(text)
+        columns = tuple(Column(name, data_type, tuple(aliases)) for name, data_type, aliases in said["columns"])
+        return cls(said["source"], said["table"], columns, tuple(said["key"]))
+
+
+def _read_type(column: Column, place: str) -> None:
+    try:
+        read_type(column.data_type)
+    except UnreadableType as error:
+        raise FormatError(f'{place}: column "{column.name}": data_type {error}') from error
+
+
+def _inner_paths(path: str, data_type: DataType) -> Iterator[str]:
+    if isinstance(data_type, ArrayType):
+        yield from _inner_paths(f"{path}[]", data_type.elementType)
+    elif isinstance(data_type, MapType):
+        yield from _inner_paths(f"{path}.*", data_type.valueType)
+    elif isinstance(data_type, StructType):
+        for field in data_type.fields:
+            yield f"{path}.{field.name}"
+            yield from _inner_paths(f"{path}.{field.name}", field.dataType)

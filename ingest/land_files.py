@@ -1,0 +1,107 @@
+"""Landing of a table's files: find, look, skip or read, land."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from ingest.contract import Contract
+from ingest.files import FileState, digest, find_files, is_unchanged, plan_parts, preview, stamp
+from ingest.json_source import read_json
+from ingest.landing import Landed, Progress, Snapshot, land, standing
+from runner import delta
+from runner.errors import ContractError
+
+
+def land_files(
+    spark: SparkSession,
+    contract: Contract,
+    *,
+    folder: Path,
+    pattern: str,
+    warehouse: Path,
+    snapshot: Snapshot,
+    force: bool = False,
+    cores: int | None = None,
+    progress: Progress | None = None,
+) -> Landed:
+    """Lands the files of a folder that match a pattern as the whole content of the contract's table.
+
+    Where the table already holds these files, read by this contract, nothing is done, unless `force`.
+
+    Args:
+        cores: how many tasks Spark runs at once, by which large files are cut; this machine's by default.
+        progress: told in one line what is read.
+
+    Raises:
+        NotFoundError: no file matches.
+        FormatError: a file is empty, truncated or no JSON; nothing was landed.
+        ContractError: the files are not the contract's, or changed while they were read; nothing was landed.
+    """
+    started = time.monotonic()
+    paths = find_files(folder, pattern)
+    if not force and (reason := unchanged(contract, paths, warehouse)):
+        return standing(contract, warehouse, skipped=reason)
+    stamps = {path: stamp(path) for path in paths}
+    if progress:
+        size = sum(each.size for each in stamps.values())
+        progress(f"{contract}: {len(paths)} {'file' if len(paths) == 1 else 'files'}, {size / 1e6:,.1f} MB")
+    source = _json(spark, contract, paths, cores)
+    with ThreadPoolExecutor(1) as reader:  # digests are taken beside Spark's work
+        digests = {path: reader.submit(digest, path) for path in paths}
+
+        def describe() -> dict[str, Any]:
+            for path in paths:
+                if stamp(path) != stamps[path]:
+                    raise ContractError(f"{path}: changed while it was read. Nothing was landed; run it again.")
+            states = [FileState(path.name, stamps[path], digests[path].result()).as_dict() for path in paths]
+            return {"files": states, "paths_missing": list(source.paths_missing)}
+
+        landed = land(
+            spark,
+            contract,
+            source.decoded,
+            warehouse=warehouse,
+            snapshot=snapshot,
+            describe=describe,
+            read=source.read,
+        )
+    return replace(landed, paths_missing=source.paths_missing, seconds=time.monotonic() - started)
+
+
+def unchanged(contract: Contract, paths: Sequence[Path], warehouse: Path) -> str | None:
+    """Returns why landing these files again would change nothing; None where it would.
+
+    A file is the one that was landed where its size and times are, or where its content's digest is. Asks no Spark.
+    """
+    said = delta.metadata(contract.ref.path(warehouse))
+    if said.get("kind") != "landing" or said.get("contract") != contract.digest():
+        return None
+    known = {state.name: state for state in map(FileState.from_dict, said["files"])}
+    if known.keys() != {path.name for path in paths}:
+        return None
+    if not all(is_unchanged(path, known[path.name]) for path in paths):
+        return None
+    return f"unchanged since version {said['version']}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Decoded records, and what is known of them before they are read."""
+
+    decoded: DataFrame
+    paths_missing: tuple[str, ...]
+    read: int | None
+
+
+def _json(spark: SparkSession, contract: Contract, paths: Sequence[Path], cores: int | None) -> _Source:
+    seen = preview(contract, paths)
+    parts = plan_parts(seen.parts, cores or os.cpu_count() or 1)
+    return _Source(read_json(spark, contract, parts), seen.paths_missing, None)
