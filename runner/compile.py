@@ -133,7 +133,7 @@ def load_project(root: Path, *, target: str | None = None, variables: Mapping[st
             continue
         if model.table in tables:
             raise ProjectError(
-                f"{model.path}: the table {model.table} is {tables[model.table]}'s already. Set another schema or alias."
+                f'{model.path}: the table {model.table} is that of "{tables[model.table]}" already. Set another schema or alias.'
             )
         tables[model.table] = model.name
         models[model.name] = model

@@ -177,7 +177,7 @@ def land_tables(
 
 def _land(project: Project, spark: SparkSession, table: SourceTable, folder: Path, snapshot: Any, force: bool) -> Any:
     from ingest.contract import Column, Contract
-    from ingest.landing import land_files
+    from ingest.land_files import land_files
 
     if table.files is None:
         raise ProjectError(
