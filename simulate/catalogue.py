@@ -160,9 +160,7 @@ def make_catalogue(settings: ShopSettings, words: Vocabulary) -> Catalogue:
     count = settings.product_count
     realistic = settings.profile == "realistic"
     category = rng.integers(0, settings.categories, count)
-    active = rng.random(count) < _ACTIVE
-    if not active.any():
-        active[0] = True
+    active = rng.permutation(count) < round(_ACTIVE * count)
     first_prices = _skewed_prices(rng, category, settings.categories) if realistic else rng.uniform(5, 500, count)
     changed = _change_times(rng, count, settings)
     popularity = _zipf(rng, count) if realistic else np.ones(count)
@@ -213,16 +211,16 @@ def _change_times(rng: np.random.Generator, count: int, settings: ShopSettings) 
 
 
 def _price_points(rng: np.random.Generator, first: FloatArray, changed: IntArray) -> FloatArray:
-    prices = np.repeat(first[:, None], _HISTORY, axis=1)
+    prices: FloatArray = np.repeat(first[:, None], _HISTORY, axis=1)
     for point in range(1, _HISTORY):
-        moved = np.round(first * rng.uniform(0.8, 1.2, len(first)), 2)
+        moved: FloatArray = np.round(first * rng.uniform(0.8, 1.2, len(first)), 2)
         prices[:, point] = np.where(changed[:, point] < NEVER, moved, prices[:, point - 1])
     return prices
 
 
 def _zipf(rng: np.random.Generator, count: int) -> FloatArray:
-    weights: FloatArray = (rng.permutation(count) + 1.0) ** -_ZIPF_EXPONENT
-    return weights
+    ranks: FloatArray = rng.permutation(count).astype(np.float64) + 1
+    return np.power(ranks, -_ZIPF_EXPONENT)
 
 
 def _by_popularity(popularity: FloatArray) -> IntArray:

@@ -107,9 +107,8 @@ def _object(fields: list[tuple[str, pa.Array]], indent: bool, depth: int) -> pa.
 def _joined(lists: pa.ListArray, brackets: str, indent: bool, depth: int) -> pa.Array:
     gap = "\n" + "  " * (depth + 1) if indent else ""
     end = "\n" + "  " * depth if indent else ""
-    opening, closing = brackets
     inner = pc.binary_join(lists, "," + gap)
-    text = pc.binary_join_element_wise(opening + gap, inner, end + closing, "")
+    text = pc.binary_join_element_wise(brackets[0] + gap, inner, end + brackets[1], "")
     if not indent:
         return text
     empty = np.diff(lists.offsets.to_numpy()) == 0

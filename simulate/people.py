@@ -68,7 +68,8 @@ class People:
         """Returns one user per moment, by activity, among those registered before it."""
         known = np.maximum(np.searchsorted(self.registered, seconds, side="right"), 1)
         targets = rng.random(len(seconds)) * self.reach[known - 1]
-        return np.minimum(np.searchsorted(self.reach, targets, side="right"), known - 1)
+        users: IntArray = np.minimum(np.searchsorted(self.reach, targets, side="right"), known - 1)
+        return users
 
     def place_columns(self, users: IntArray) -> tuple[pa.Array, pa.Array, pa.Array]:
         """Returns city, state and country of those users as dictionary columns."""

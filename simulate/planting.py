@@ -100,7 +100,7 @@ def plant_in_text(
             if table == "sessions"
             else (r'"total": ?(-?[\d.e]+)', r'"total": "USD \1"')
         ),
-        "extra_fields": (r"^\{", '{"campaign_code": "spring",'),
+        "extra_fields": (r"^\{(\s*)", r'{\1"campaign_code": "spring",\1'),
     }
     planted = []
     floor = 0.0
@@ -198,7 +198,8 @@ def _planted(
 
 
 def _missing(name: str, orders: Orders, marks: BoolArray, where: dict[str, object]) -> Planted:
-    return _planted(name, "transactions", session_ids(np.maximum(orders.session_codes, 0)), marks, where)
+    """Returns the record of orders that are gone: what can be seen of them is a converted session without one."""
+    return _planted(name, "sessions", session_ids(np.maximum(orders.session_codes, 0)), marks, where)
 
 
 def _milliseconds(table: pa.Table, drawn: BoolArray) -> tuple[pa.Table, BoolArray]:

@@ -43,6 +43,7 @@ _ENTRY = np.array(  # entry page (home, search, category listing) by referrer
 )
 _CART_PER_PURCHASE = 2.7
 _CHECKOUT_PER_PURCHASE = 1.6
+_LEAST_CARTS = 0.1  # of the sessions, however few orders are asked for
 _VIEWS_MEAN = np.array([2.2, 2.6, 3.0, 3.2])  # products looked at beyond the first, by stage reached
 _VIEWS_SHAPE = 1.6
 _FROM_FAVOURITE = 0.5
@@ -136,14 +137,15 @@ def make_realistic(settings: ShopSettings, catalogue: Catalogue, people: People)
     rng = stream(settings.seed, "calibration")
     sample = _draw_visits(rng, people, seasons.seconds_at(rng.random(_CALIBRATION)))
     bought = min(0.5, 0.5 * settings.order_target / settings.sessions)
-    carted = min(0.9, _CART_PER_PURCHASE * bought)
+    carted = min(0.9, max(_LEAST_CARTS, _CART_PER_PURCHASE * bought))
     at_checkout = min((carted + bought) / 2, _CHECKOUT_PER_PURCHASE * bought)
+    shares = np.array([carted, at_checkout, bought])
     return Realistic(
         settings=settings,
         catalogue=catalogue,
         people=people,
         seasons=seasons,
-        thresholds=np.quantile(sample.intent, [1 - carted, 1 - at_checkout, 1 - bought]),
+        thresholds=np.where(shares > 0, np.quantile(sample.intent, 1 - shares), np.inf),
     )
 
 

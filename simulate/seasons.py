@@ -92,7 +92,7 @@ def make_seasons(settings: ShopSettings) -> Seasons:
     hours = np.where((weekdays >= 5)[:, None], _shape(_WEEKEND_HOURS), _shape(_WORKDAY_HOURS))
     intensity = (per_day[:, None] * hours).ravel()
     shares = np.concatenate([[0.0], np.cumsum(intensity)]) / intensity.sum()
-    edges = settings.start_second + 3_600.0 * np.arange(len(shares))
+    edges: FloatArray = settings.start_second + 3_600.0 * np.arange(len(shares), dtype=np.float64)
     edges[-1] -= CLOSING_SECONDS
     return Seasons(edges=edges, shares=shares)
 

@@ -32,18 +32,18 @@ from simulate.vocabulary import PAGE_TYPES, STATUSES
 from simulate.write import (
     FORMAT_VERSION,
     MANIFEST,
-    JsonFile,
-    ParquetFile,
+    Write,
     block_of,
     plain,
     replaced_folder,
+    row_file,
     rows_of,
     write_document,
 )
 
 Progress = Callable[[str, int, int], None]
 _ORDERS_PER_BLOCK = 50_000
-_CHUNKS_PER_WORKER = 2  # fewer are not worth the start of a process
+_CHUNKS_PER_WORKER = 10  # fewer are not worth the start of a process
 TRUTH = "truth.json"
 OPENING_STOCK = "opening_stock.json"
 
@@ -192,22 +192,16 @@ def _write_sessions(folder: Path, shop: Shop, tell: Progress, workers: int) -> _
 def _into_files(folder: Path, settings: ShopSettings, chunks: Iterator[Chunk], stack: ExitStack) -> Iterator[Chunk]:
     """Yields each chunk once its rows are in their file; files are opened and closed in turn."""
     number = -1
-    file: JsonFile | ParquetFile | None = None
+    write: Write | None = None
     for chunk in chunks:
         if chunk.place.file != number:
             stack.close()
             number = chunk.place.file
             path = folder / _file_name(f"sessions_{number}", settings)
-            file = stack.enter_context(_opened(path, settings, chunk.content))
-        assert file is not None
-        file.write(chunk.content)
+            write = stack.enter_context(row_file(path, settings.layout, chunk.content))
+        assert write is not None
+        write(chunk.content)
         yield chunk
-
-
-def _opened(path: Path, settings: ShopSettings, sample: bytes | pa.Table) -> JsonFile | ParquetFile:
-    if isinstance(sample, bytes):
-        return JsonFile(path, settings.layout)
-    return ParquetFile(path, sample.schema)
 
 
 def _file_name(name: str, settings: ShopSettings) -> str:
@@ -241,15 +235,15 @@ def _write_orders(folder: Path, ledger: _Ledger, settings: ShopSettings, tell: P
     total = ledger.orders.size
     path = folder / _file_name("transactions", settings)
     with ExitStack() as stack:
-        file: JsonFile | ParquetFile | None = None
+        write: Write | None = None
         for first in range(0, max(1, total), _ORDERS_PER_BLOCK):
             last = min(first + _ORDERS_PER_BLOCK, total)
             table = table_of(ledger.orders, ledger.money, settings, first, last)
             table, planted = plant_in_order_table(table, settings, first)
             ledger.planted.extend(planted)
             content = _content(table, "transactions", settings, first, ledger.planted)
-            file = file or stack.enter_context(_opened(path, settings, content))
-            file.write(content)
+            write = write or stack.enter_context(row_file(path, settings.layout, content))
+            write(content)
             tell("orders", last, total)
 
 
@@ -274,10 +268,11 @@ def _write_rest(folder: Path, shop: Shop, traffic: _Traffic, ledger: _Ledger) ->
     }
     for name, table in tables.items():
         content = _content(table, name, settings, 0, [])
-        with _opened(folder / _file_name(name, settings), settings, content) as file:
-            file.write(content)
-    with JsonFile(folder / OPENING_STOCK, "line") as file:
-        file.write(block_of(rows_of(ledger.stock.table(), "line"), "line"))
+        with row_file(folder / _file_name(name, settings), settings.layout, content) as write:
+            write(content)
+    opening = block_of(rows_of(ledger.stock.table(), "line"), "line")
+    with row_file(folder / OPENING_STOCK, "line", opening) as write:
+        write(opening)
     if settings.defects:
         planted = merged([*traffic.planted, *ledger.planted])
         write_document(folder / TRUTH, truth(settings.defects, planted))

@@ -83,7 +83,7 @@ class Uniform:
         offsets = offsets_of(pages)
         page = _walk(rng, pages)
         view_start, view_duration = _time_slots(rng, pages, duration)
-        product, category = self._content(rng, first, page, owners_of(offsets))
+        product, category = self._content(rng, last, page)
         carts = self._carts(rng, offsets, product)
         late = np.isin(page, (CHECKOUT, CONFIRMATION))
         saw_checkout = np.bincount(owners_of(offsets)[late], minlength=count) > 0
@@ -137,23 +137,21 @@ class Uniform:
         room = max(1, self.settings.span_seconds - _LONGEST - 1)
         return self.settings.start_second + rng.integers(0, room, count)
 
-    def _content(
-        self, rng: np.random.Generator, first: int, page: IntArray, owners: IntArray
-    ) -> tuple[IntArray, IntArray]:
+    def _content(self, rng: np.random.Generator, last: int, page: IntArray) -> tuple[IntArray, IntArray]:
         """Returns what the pages show: an active product, as far as can be told in stock, and its category; or a category."""
-        on_offer = self._on_offer(first)
+        on_offer = self._on_offer(last)
         product = np.where(page == DETAIL, rng.choice(on_offer, len(page)), -1)
         listed = rng.integers(0, self.settings.categories, len(page))
         category = np.where(page == DETAIL, self.catalogue.category[product], np.where(page == LISTING, listed, -1))
         return product, category
 
-    def _on_offer(self, first: int) -> IntArray:
-        """Returns the products that a page at this place of the run can show.
+    def _on_offer(self, place: int) -> IntArray:
+        """Returns the products that pages up to this place of the run can show.
 
         Stock is settled only after all sessions are drawn, so a product counts as sold out when the units that the run
         is expected to have asked for reach its opening stock.
         """
-        share = min(1.0, first / max(1.0, self.settings.order_target / (2 * _STANDALONE)))
+        share = min(1.0, place / max(1.0, self.settings.order_target / (2 * _STANDALONE)))
         asked = share * self.settings.order_target * 4.4 / self.catalogue.size
         offered = np.flatnonzero(self.catalogue.active & (self.opening > asked * 1.05 + 3 * np.sqrt(asked)))
         return offered if len(offered) else np.flatnonzero(self.catalogue.active)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 import orjson
@@ -19,11 +18,13 @@ from runner.errors import FormatError, ProjectError
 from simulate.jsontext import json_rows
 from simulate.settings import Layout
 
+Write = Callable[[Any], None]
 MANIFEST = "shop.json"
 FORMAT_VERSION = 1
 _SEPARATORS: dict[Layout, bytes] = {"line": b",", "indented": b",\n  ", "lines": b"\n"}
 _OPENINGS: dict[Layout, bytes] = {"line": b"[", "indented": b"[\n  ", "lines": b""}
 _CLOSINGS: dict[Layout, bytes] = {"line": b"]", "indented": b"\n]", "lines": b"\n"}
+_EMPTY: dict[Layout, bytes] = {"line": b"[]", "indented": b"[]", "lines": b""}
 
 
 def rows_of(table: pa.Table, layout: Layout) -> pa.Array:
@@ -39,32 +40,34 @@ def block_of(rows: pa.Array, layout: Layout) -> bytes:
     return bytes(pc.binary_join(whole, separator)[0].as_buffer())
 
 
-class JsonFile:
-    """A JSON file that is written a block at a time."""
+@contextmanager
+def row_file(path: Path, layout: Layout, sample: bytes | pa.Table) -> Iterator[Write]:
+    """Opens a file of rows and gives the function that adds some: bytes from `block_of` to JSON, tables to Parquet.
 
-    def __init__(self, path: Path, layout: Layout) -> None:
-        self._layout = layout
-        self._is_empty = True
-        self._file: BinaryIO = path.open("wb")
+    Args:
+        sample: something that will be written, which tells the form of the file.
+    """
+    if isinstance(sample, bytes):
+        with path.open("wb") as file, _json_rows(file, layout) as write:
+            yield write
+    else:
+        with pq.ParquetWriter(path, sample.schema, compression="zstd") as writer:
+            yield writer.write_table
 
-    def __enter__(self) -> JsonFile:
-        self._file.write(b"[" if self._layout != "lines" else b"")
-        return self
 
-    def write(self, block: bytes) -> None:
-        if not block:
-            return
-        opening = _OPENINGS[self._layout].removeprefix(b"[")
-        self._file.write(opening if self._is_empty else _SEPARATORS[self._layout])
-        self._file.write(block)
-        self._is_empty = False
+@contextmanager
+def _json_rows(file: BinaryIO, layout: Layout) -> Iterator[Write]:
+    is_empty = True
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        empty = b"]" if self._layout != "lines" else b""
-        self._file.write(empty if self._is_empty else _CLOSINGS[self._layout])
-        self._file.close()
+    def write(block: bytes) -> None:
+        nonlocal is_empty
+        if block:
+            file.write(_OPENINGS[layout] if is_empty else _SEPARATORS[layout])
+            file.write(block)
+            is_empty = False
+
+    yield write
+    file.write(_CLOSINGS[layout] if not is_empty else _EMPTY[layout])
 
 
 def plain(table: pa.Table) -> pa.Table:
@@ -82,24 +85,6 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_list(kind):
         return pa.list_(_plain_type(kind.value_type))
     return kind
-
-
-class ParquetFile:
-    """A Parquet file that is written a table at a time."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
-
-    def __enter__(self) -> ParquetFile:
-        return self
-
-    def write(self, table: pa.Table) -> None:
-        self._writer.write_table(table)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.close()
 
 
 def write_document(path: Path, document: dict[str, Any]) -> None:
