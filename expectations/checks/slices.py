@@ -1,0 +1,198 @@
+"""D4 by slice: no device, referrer or day has its values packed into a narrow band, or on another scale."""
+
+from __future__ import annotations
+
+from expectations.cluster import BIN, EVERYTHING, Cell, Cluster, Shifted, find_clusters, find_shifted
+from expectations.definition import (
+    Aggregate,
+    Argument,
+    Arguments,
+    Definition,
+    Finding,
+    Level,
+    Need,
+    Query,
+    Slice,
+    Table,
+    Values,
+    escape,
+    literal,
+    quoted,
+    worst,
+)
+from expectations.words import count, figure, measured, percent
+
+CLUSTERED_SLICE = "one slice's values packed into a narrow band"
+SHIFTED_SLICE = "one slice on another scale"
+_MOST_CELLS = 400_000
+_WHOLE = ("tinyint", "smallint", "int", "bigint")
+
+
+def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
+    column = quoted(arguments["column"])
+    slices, date = arguments["slices"] or [], arguments["date"]
+    day = f"CAST(CAST({quoted(date)} AS DATE) AS STRING)" if date else "CAST(NULL AS STRING)"
+    pairs = ", ".join(
+        f"named_struct('c', {literal(name)}, 'v', coalesce(CAST({quoted(name)} AS STRING), 'null'))" for name in slices
+    )
+    pairs = pairs or f"named_struct('c', {literal(EVERYTHING)}, 'v', '')"
+    whole = table.columns.get(arguments["column"], "").lower() in _WHOLE
+    inner = (
+        f"SELECT explode(array({pairs})) AS slice, {day} AS day, "
+        f"CAST(floor(ln(CAST({column} AS DOUBLE)) / {BIN!r}D) AS INT) AS bin FROM {{this}} "
+        f"WHERE CAST({column} AS DOUBLE) > 0 AND CAST({column} AS DOUBLE) < 1e30"
+    )
+    # Escaping first and naming the table after it, so that braces in a column's name stay what they are.
+    inner = escape(inner).replace("{{this}}", "{this}")
+    return {
+        "rows": Aggregate(call=f"count({column})", where=table.where),
+        "whole": Aggregate(call=f"max({'TRUE' if whole else 'FALSE'})", where=table.where),
+        "cells": Query(
+            sql=f"SELECT slice.c AS c, slice.v AS v, day, bin, count(*) AS n FROM ({inner}) "
+            f"GROUP BY slice.c, slice.v, day, bin LIMIT {_MOST_CELLS}",
+            where=table.where,
+            limit=_MOST_CELLS,
+        ),
+    }
+
+
+def _judge(arguments: Arguments, values: Values) -> Finding:
+    column = arguments["column"]
+    cells = [
+        Cell(column=row["c"], value=row["v"], date=row["day"], bin=row["bin"], rows=row["n"]) for row in values["cells"]
+    ]
+    clusters = find_clusters(
+        cells,
+        least_excess=arguments["warn_excess"],
+        min_rows=arguments["min_rows"],
+        whole_numbers=bool(values["whole"]),
+    )
+    shifted = find_shifted(cells, least_ratio=arguments["warn_median_ratio"], min_rows=arguments["min_rows"])
+    numbers = {"rows": values["rows"], "clusters": len(clusters), "shifted": len(shifted)}
+    levels: list[Level] = ["fail" if one.excess >= arguments["fail_excess"] else "warn" for one in clusters]
+    levels += ["fail" if max(one.ratio, 1 / one.ratio) >= arguments["fail_median_ratio"] else "warn" for one in shifted]
+    level = worst(levels)
+    if level == "pass":
+        named = ", ".join(arguments["slices"] or []) or "date"
+        said = f"No slice by {named} has its {column} packed into a band."
+        return Finding(level="pass", observed="no slice stands out", message=said, numbers=numbers)
+    if clusters and (worst(levels[: len(clusters)]) == level):
+        return _packed(arguments, clusters, level, numbers)
+    return _scaled(arguments, shifted, level, numbers)
+
+
+def _packed(arguments: Arguments, clusters: list[Cluster], level: Level, numbers: dict[str, int]) -> Finding:
+    column, first = arguments["column"], clusters[0]
+    where = slice_of(first)
+    band = f"between {measured(first.low, column)} and {measured(first.high, column)}"
+    evidence = [
+        f"{percent(first.share)} of {count(first.rows)} rows of {where} lie {band}; {percent(first.expected)} "
+        f"{'do elsewhere' if not first.dates else 'do on its other dates'}.",
+    ]
+    if first.dates and where.dates and len(first.dates) < _days(first.dates[0], first.dates[-1]):
+        evidence.append(
+            f"On {len(first.dates)} dates: {', '.join(first.dates[:8])}{', …' if len(first.dates) > 8 else ''}."
+        )
+    others = [str(slice_of(one)) for one in clusters[1:4] if one.column != first.column]
+    if others:
+        evidence.append(f"It shows, less sharply, in {'; '.join(others)}.")
+    return Finding(
+        level=level,
+        observed=f"{percent(first.share)} of {where} in one band",
+        message=f"{column} of {where} is clustered {band}: {percent(first.share)} of {count(first.rows)} rows, "
+        f"{percent(first.expected)} elsewhere.",
+        cause=CLUSTERED_SLICE,
+        evidence=tuple(evidence),
+        what_to_do=f"Ask what changed for {where}: a release of its client, a timer, a default that replaces the "
+        "measured value. Keep these rows out of averages until it is known.",
+        numbers={**numbers, "share": first.share, "expected": first.expected, "low": first.low, "high": first.high},
+        slice=where,
+        failing=_rows_of(arguments, first, in_band=True),
+        plot=column,
+        group=_rows_of(arguments, first, in_band=False),
+    )
+
+
+def _scaled(arguments: Arguments, shifted: list[Shifted], level: Level, numbers: dict[str, int]) -> Finding:
+    column, first = arguments["column"], shifted[0]
+    where = Slice(column=first.column, value=first.value, rows=first.rows)
+    rows = f"coalesce(CAST({quoted(first.column)} AS STRING), 'null') = {literal(first.value)}"
+    return Finding(
+        level=level,
+        observed=f"median {figure(first.ratio)} times the others'",
+        message=f"The median {column} of {where} is {figure(first.ratio)} times that of all other rows.",
+        cause=SHIFTED_SLICE,
+        evidence=(
+            f"Median {measured(first.median, column)} in {count(first.rows)} rows of {where}, "
+            f"{measured(first.others, column)} in the others.",
+        ),
+        what_to_do=f"Check the unit and the meaning of {column} where {where} is recorded (seconds, milliseconds).",
+        numbers={**numbers, "median_ratio": first.ratio},
+        slice=where,
+        failing=rows,
+        plot=column,
+        group=rows,
+    )
+
+
+def slice_of(cluster: Cluster) -> Slice:
+    """Returns the cluster's slice, with its first and last date where it is not on all."""
+    dates = cluster.dates
+    return Slice(
+        column=cluster.column if cluster.value or cluster.column != EVERYTHING else "all rows",
+        value=cluster.value or "any",
+        since=dates[0] if dates else None,
+        until=dates[-1] if dates else None,
+        dates=len(dates),
+        rows=cluster.rows,
+    )
+
+
+def _days(first: str, last: str) -> int:
+    from datetime import date
+
+    return (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
+
+
+def _rows_of(arguments: Arguments, cluster: Cluster, *, in_band: bool) -> str:
+    """Returns the condition that the slice's rows satisfy, or only those of them in the band."""
+    value = f"CAST({quoted(arguments['column'])} AS DOUBLE)"
+    parts = [f"{value} >= {cluster.low!r}", f"{value} < {cluster.high!r}"] if in_band else []
+    if cluster.column != EVERYTHING:
+        parts.append(f"coalesce(CAST({quoted(cluster.column)} AS STRING), 'null') = {literal(cluster.value)}")
+    if cluster.dates and arguments["date"]:
+        listed = ", ".join(f"DATE'{day}'" for day in cluster.dates)
+        parts.append(f"CAST({quoted(arguments['date'])} AS DATE) IN ({listed})")
+    return " AND ".join(parts) or "TRUE"
+
+
+def _refuse(arguments: Arguments) -> str:
+    if not arguments["slices"] and not arguments["date"]:
+        return 'give "slices", "date" or both.'
+    return ""
+
+
+CLUSTERED = Definition(
+    type="expect_slices_not_to_be_clustered",
+    check="D4",
+    doc="""No slice (a value of one column, on all or some dates) has its values packed into a narrow band.
+
+    Counts per slice, date and bin of 5 %. A band of 1 to 8 bins is an anomaly where it holds `warn_excess` (.10; fails
+    from .20) of the slice's rows more than expected, at least 3 times as many, not shared by the bands beside it, with a
+    log likelihood ratio of 30 or more (against some 10 million bands looked at). Expected: the same slice on its other
+    dates; for all dates, the greater of the other slices and the bands beside. A slice whose median is 4 times the
+    others' (or a quarter) warns, 20 times fails.""",
+    arguments=(
+        Argument(name="column", kind="column", required=True),
+        Argument(name="slices", kind="columns"),
+        Argument(name="date", kind="column"),
+        Argument(name="fail_excess", kind="share", default=0.20),
+        Argument(name="warn_excess", kind="share", default=0.10),
+        Argument(name="fail_median_ratio", kind="number", default=20),
+        Argument(name="warn_median_ratio", kind="number", default=4),
+        Argument(name="min_rows", kind="integer", default=100),
+    ),
+    needs=_needs,
+    judge=_judge,
+    refuse=_refuse,
+)

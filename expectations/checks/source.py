@@ -1,0 +1,144 @@
+"""D2: a derived column says what its source says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from expectations.definition import (
+    Aggregate,
+    Argument,
+    Arguments,
+    Definition,
+    Finding,
+    Level,
+    Need,
+    Table,
+    Values,
+    quoted,
+    worst,
+)
+from expectations.shape import distance, grid_call, quantile, sampling_distance
+from expectations.words import count, figure, measured, percent
+
+
+def _gap(column: str, expression: str, tolerance: float) -> str:
+    """Returns the condition under which a row disagrees; rows in which either side is null are not compared."""
+    return f"abs(CAST({quoted(column)} AS DOUBLE) - CAST(({expression}) AS DOUBLE)) > {float(tolerance)!r}"
+
+
+def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
+    column, source = arguments["column"], arguments["source"]
+    theirs = arguments["source_column"] or column
+    needs: dict[str, Need] = {
+        "grid": Aggregate(call=grid_call(quoted(column)), where=table.where),
+        "rows": Aggregate(call=f"count({quoted(column)})", where=table.where),
+        "source_grid": Aggregate(call=grid_call(quoted(theirs)), of=source),
+        "source_rows": Aggregate(call=f"count({quoted(theirs)})", of=source),
+    }
+    for index, expression in enumerate(arguments["equals"] or []):
+        gap = _gap(column, expression, arguments["tolerance"])
+        needs[f"different{index}"] = Aggregate(call=f"count_if({gap})", where=table.where)
+        needs[f"compared{index}"] = Aggregate(call=f"count({gap})", where=table.where)
+    return needs
+
+
+def _judge(arguments: Arguments, values: Values) -> Finding:
+    column, source = arguments["column"], arguments["source"]
+    theirs = f"{source}.{arguments['source_column'] or column}"
+    if not values["rows"] or not values["source_rows"]:
+        which = column if not values["rows"] else theirs
+        return Finding(level="pass", observed="no values", message=f"{which} has no values to compare.")
+    grid, other = np.array(values["grid"], dtype=float), np.array(values["source_grid"], dtype=float)
+    median, expected = quantile(grid, 0.5), quantile(other, 0.5)
+    ratio = median / expected if expected else (1.0 if median == 0 else float("inf"))
+    apart = distance(grid, other)
+    chance = sampling_distance(values["rows"], values["source_rows"])
+    levels: list[Level] = []
+    evidence = [
+        f"Median {measured(median, column)} here, {measured(expected, column)} in {theirs}: ratio {figure(ratio)}.",
+        f"Kolmogorov-Smirnov distance {figure(apart)} (chance alone stays below {figure(chance)}).",
+    ]
+    numbers: dict[str, float] = {"median_ratio": ratio, "ks_distance": apart, "rows": values["rows"]}
+    if not arguments["min_ratio"] <= ratio <= arguments["max_ratio"] or apart > max(arguments["fail_distance"], chance):
+        levels.append("fail")
+    elif apart > max(arguments["warn_distance"], chance):
+        levels.append("warn")
+    failing = []
+    for index, expression in enumerate(arguments["equals"] or []):
+        compared, different = values[f"compared{index}"], values[f"different{index}"]
+        if not compared:
+            continue
+        agreement = 1 - different / compared
+        numbers[f"agreement{index}"] = agreement
+        level: Level = "pass"
+        if agreement < arguments["fail_agreement"]:
+            level = "fail"
+        elif agreement < arguments["warn_agreement"]:
+            level = "warn"
+        if level != "pass":
+            failing.append(_gap(column, expression, arguments["tolerance"]))
+            evidence.append(f"{count(different)} of {count(compared)} rows differ from {expression}.")
+        levels.append(level)
+    level = worst(levels)
+    if level == "pass":
+        said = f"{column} agrees with {theirs}: median ratio {figure(ratio)}, distance {figure(apart)}."
+        return Finding(level="pass", observed=f"ratio {figure(ratio)}", message=said, numbers=numbers)
+    if failing and len(evidence) > 2 and abs(ratio - 1) < 0.01 and apart <= chance:
+        cause = "rows that contradict their own times"
+    else:
+        cause = _unit(ratio) or "another quantity than its source"
+    return Finding(
+        level=level,
+        observed=f"ratio {figure(ratio)}, distance {figure(apart)}",
+        message=f"{column} does not agree with {theirs}: its median is {figure(ratio)} times the source's"
+        + (
+            f", and {percent(1 - min(v for k, v in numbers.items() if k.startswith('agreement')))} of rows differ."
+            if failing
+            else "."
+        ),
+        cause=cause,
+        evidence=tuple(evidence),
+        what_to_do=f"Derive {column} from {theirs} row by row, in the same unit.",
+        numbers=numbers,
+        failing=" OR ".join(f"({condition})" for condition in failing),
+        plot=column,
+    )
+
+
+def _unit(ratio: float) -> str:
+    """Returns the conversion that a ratio of medians betrays, or an empty string."""
+    known = {
+        1000.0: "milliseconds taken as seconds",
+        0.001: "seconds divided by 1,000",
+        1 / 60: "minutes taken as seconds",
+        60.0: "seconds multiplied by 60",
+        1 / 3600: "hours taken as seconds",
+        1e6: "microseconds taken as seconds",
+    }
+    return next((words for factor, words in known.items() if abs(ratio / factor - 1) < 0.02), "")
+
+
+AGREE = Definition(
+    type="expect_column_to_agree_with_source",
+    check="D2",
+    doc="""A derived column has its source's distribution, and agrees row by row with other ways to compute it.
+
+    R = median / median of the source; KS = Kolmogorov-Smirnov distance. Fails where R is outside [.8, 1.25] or
+    KS > .10; warns where KS > .03; distances that two samples of this size show by chance are not counted. For each
+    expression of `equals`: fails where fewer than 95 % of rows agree within `tolerance`, warns below 99.5 %.""",
+    arguments=(
+        Argument(name="column", kind="column", required=True),
+        Argument(name="source", kind="table", required=True),
+        Argument(name="source_column", kind="text"),
+        Argument(name="equals", kind="sqls"),
+        Argument(name="tolerance", kind="number", default=1),
+        Argument(name="min_ratio", kind="number", default=0.8),
+        Argument(name="max_ratio", kind="number", default=1.25),
+        Argument(name="fail_distance", kind="share", default=0.10),
+        Argument(name="warn_distance", kind="share", default=0.03),
+        Argument(name="fail_agreement", kind="share", default=0.95),
+        Argument(name="warn_agreement", kind="share", default=0.995),
+    ),
+    needs=_needs,
+    judge=_judge,
+)

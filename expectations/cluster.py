@@ -1,0 +1,349 @@
+"""A search for the slice (a value of one column, on all or some dates) whose values are packed into a narrow band.
+
+Works on counts per slice, date and logarithmic bin, so any amount of data becomes a small table first. A band is an
+anomaly where it holds many more of the slice's rows than elsewhere (the same slice on other dates, or the other slices
+on all dates), the excess is narrow (the neighbouring bands have no share in it), and chance is out of the question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.float64]
+
+BIN = 0.05  # width of a bin, natural logarithm: 5 %
+_WIDTHS = (1, 2, 4, 8)  # bins in a band: 5 % to 49 % wide
+_STEADY_WIDTHS = (1, 2, 4)  # without dates to compare, wider bands are what a narrow real distribution looks like
+_MOST_DATES = 120
+_LEAST_RATIO = 3.0
+_LEAST_EVIDENCE = 30.0  # log likelihood ratio; e^-30 against some 10^7 bands looked at
+_LEAST_DATE_EVIDENCE = 14.0
+_LEAST_ROWS = 30
+_MOST_INSIDE = 0.6  # of a slice's rows; beyond it the other dates are no baseline
+_FLANK = 0.5
+_RESOLUTION = 3.0  # a band must span this many steps of a whole-numbered column
+
+EVERYTHING = "(all rows)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Rows of one slice on one date in one bin: `rows` values in [exp(bin * BIN), exp((bin + 1) * BIN))."""
+
+    column: str
+    value: str
+    date: str | None
+    bin: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A slice whose values are packed.
+
+    Attributes:
+        dates: the affected dates in order; empty where it is on all.
+        low, high: the band.
+        share: the share of the slice's rows (on these dates) in the band; `expected` is what it is elsewhere.
+        evidence: log likelihood ratio.
+    """
+
+    column: str
+    value: str
+    dates: tuple[str, ...]
+    low: float
+    high: float
+    rows: int
+    share: float
+    expected: float
+    evidence: float
+
+    @property
+    def excess(self) -> float:
+        return self.share - self.expected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shifted:
+    """A slice whose median is far from that of all other rows."""
+
+    column: str
+    value: str
+    rows: int
+    median: float
+    others: float
+
+    @property
+    def ratio(self) -> float:
+        return self.median / self.others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Matrix:
+    """Counts of one slice: dates by bins; `first` is the number of the first bin."""
+
+    column: str
+    value: str
+    counts: Counts
+    dates: tuple[tuple[str, ...], ...]
+    first: int
+
+
+def find_clusters(
+    cells: Iterable[Cell], *, least_excess: float = 0.1, min_rows: int = 100, whole_numbers: bool = False
+) -> list[Cluster]:
+    """Returns the packed slices, the one with the strongest evidence first.
+
+    Args:
+        cells: counts; each slice column covers the same rows.
+        least_excess: the share of a slice's rows in the band beyond the expected one.
+        min_rows: slices with fewer rows are not judged.
+        whole_numbers: the values are whole numbers, so narrow bands of small values are lattice, not clusters.
+    """
+    matrices = _matrices(cells)
+    found: list[Cluster] = []
+    for index, matrix in enumerate(matrices):
+        if matrix.counts.sum() < min_rows:
+            continue
+        if len(matrix.dates) > 1:
+            found.extend(_on_some_dates(matrix, least_excess, whole_numbers))
+        if matrix.column != EVERYTHING:
+            others = [m.counts.sum(axis=0) for i, m in enumerate(matrices) if m.column == matrix.column and i != index]
+            found.extend(_on_all_dates(matrix, others, least_excess, whole_numbers))
+    return sorted(found, key=lambda cluster: -cluster.evidence)
+
+
+def find_shifted(cells: Iterable[Cell], *, least_ratio: float = 4.0, min_rows: int = 100) -> list[Shifted]:
+    """Returns the slices whose median is `least_ratio` times (or one over it) that of the other rows, worst first."""
+    matrices = _matrices(cells)
+    found = []
+    for index, matrix in enumerate(matrices):
+        own = matrix.counts.sum(axis=0)
+        others = [m.counts.sum(axis=0) for i, m in enumerate(matrices) if m.column == matrix.column and i != index]
+        if matrix.column == EVERYTHING or own.sum() < min_rows or not others:
+            continue
+        rest = np.sum(others, axis=0)
+        if rest.sum() < min_rows:
+            continue
+        median, usual = _median(own, matrix.first), _median(rest, matrix.first)
+        if max(median / usual, usual / median) >= least_ratio:
+            shifted = Shifted(
+                column=matrix.column, value=matrix.value, rows=int(own.sum()), median=median, others=usual
+            )
+            found.append(shifted)
+    return sorted(found, key=lambda one: -abs(np.log(one.ratio)))
+
+
+def _median(counts: Counts, first: int) -> float:
+    middle = int(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
+    return float(np.exp((first + middle + 0.5) * BIN))
+
+
+def _matrices(cells: Iterable[Cell]) -> list[_Matrix]:
+    listed = list(cells)
+    if not listed:
+        return []
+    bins = np.array([cell.bin for cell in listed])
+    first, width = int(bins.min()), int(bins.max() - bins.min()) + 1
+    days = sorted({cell.date for cell in listed if cell.date is not None})
+    per_bucket = -(-len(days) // _MOST_DATES) if days else 1
+    buckets = tuple(tuple(days[i : i + per_bucket]) for i in range(0, len(days), per_bucket)) or ((),)
+    position = {day: i for i, bucket in enumerate(buckets) for day in bucket}
+    arrays: dict[tuple[str, str], Counts] = {}
+    for cell in listed:
+        if cell.date is None and days:
+            continue  # rows without a date cannot be placed; other checks speak of them
+        counts = arrays.setdefault((cell.column, cell.value), np.zeros((len(buckets), width)))
+        counts[position.get(cell.date or "", 0), cell.bin - first] += cell.rows
+    matrices = [
+        _Matrix(column=column, value=value, counts=counts, dates=buckets, first=first)
+        for (column, value), counts in arrays.items()
+    ]
+    if matrices and matrices[0].column != EVERYTHING:
+        column = matrices[0].column
+        whole = np.sum([matrix.counts for matrix in matrices if matrix.column == column], axis=0)
+        matrices.append(_Matrix(column=EVERYTHING, value="", counts=whole, dates=buckets, first=first))
+    return matrices
+
+
+def _windows(counts: Counts, width: int) -> Counts:
+    """Returns sums over `width` neighbouring bins, by the first of them."""
+    sums = np.concatenate([np.zeros((*counts.shape[:-1], 1)), np.cumsum(counts, axis=-1)], axis=-1)
+    return np.asarray(sums[..., width:] - sums[..., :-width])
+
+
+def _flanks(counts: Counts, width: int) -> Counts:
+    """Returns, for each band, the mean of the bands right below and above it."""
+    padded = np.concatenate([np.zeros((*counts.shape[:-1], width)), counts, np.zeros((*counts.shape[:-1], width))], -1)
+    sums = _windows(padded, width)
+    return np.asarray((sums[..., : -2 * width] + sums[..., 2 * width :]) / 2)
+
+
+def _wide_enough(matrix: _Matrix, width: int, bands: int, whole_numbers: bool) -> NDArray[np.bool_]:
+    if not whole_numbers:
+        return np.ones(bands, dtype=bool)
+    lower = np.exp((matrix.first + np.arange(bands)) * BIN)
+    return np.asarray(lower * (np.exp(width * BIN) - 1) >= _RESOLUTION)
+
+
+def divergence(share: Counts, expected: Counts) -> Counts:
+    """Returns the Kullback-Leibler divergence of two shares, in nats; 0 where the share is not above the expected."""
+    p, q = np.clip(share, 1e-12, 1 - 1e-12), np.clip(expected, 1e-12, 1 - 1e-12)
+    nats = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    return np.where(p > q, nats, 0.0)
+
+
+def _on_some_dates(matrix: _Matrix, least_excess: float, whole_numbers: bool) -> list[Cluster]:
+    """Returns the best band of the slice that is too full on some dates, compared with its other dates."""
+    best: Cluster | None = None
+    per_date = matrix.counts.sum(axis=1)
+    for width in _WIDTHS:
+        if matrix.counts.shape[1] < width:
+            continue
+        inside = _windows(matrix.counts, width)
+        bands = inside.shape[1]
+        usable = _wide_enough(matrix, width, bands, whole_numbers) & (inside.sum(axis=0) >= _LEAST_ROWS)
+        if not usable.any():
+            continue
+        flanks = _flanks(matrix.counts, width)
+        chosen = np.flatnonzero(usable)
+        args = (inside[:, chosen], flanks[:, chosen], per_date, least_excess)
+        for picked in (_best_interval(*args), _best_dates(*args)):
+            if picked is None:
+                continue
+            dates, column, evidence = picked
+            if best is None or evidence > best.evidence:
+                best = _cluster(matrix, int(chosen[column]), width, dates, evidence)
+    return [best] if best else []
+
+
+def _best_interval(
+    inside: Counts, flanks: Counts, per_date: Counts, least_excess: float
+) -> tuple[NDArray[np.intp], int, float] | None:
+    """Returns the dates from one to another, and the band, with the strongest evidence."""
+    zero = np.zeros((1, inside.shape[1]))
+    sums, sides = (np.concatenate([zero, np.cumsum(part, axis=0)]) for part in (inside, flanks))
+    rows = np.concatenate([[0.0], np.cumsum(per_date)])
+    best: tuple[NDArray[np.intp], int, float] | None = None
+    for start in range(len(per_date)):
+        ends = np.arange(start + 1, len(per_date) + 1)
+        n = (rows[ends] - rows[start])[:, None]
+        evidence = _evidence(
+            sums[ends] - sums[start], sides[ends] - sides[start], n, sums[-1], sides[-1], rows[-1], least_excess
+        )
+        if evidence.size and evidence.max() >= (best[2] if best else _LEAST_EVIDENCE):
+            end, band = np.unravel_index(int(evidence.argmax()), evidence.shape)
+            best = (np.arange(start, int(ends[end])), int(band), float(evidence.max()))
+    return best
+
+
+def _best_dates(
+    inside: Counts, flanks: Counts, per_date: Counts, least_excess: float
+) -> tuple[NDArray[np.intp], int, float] | None:
+    """Returns single dates, not in a row, and the band, with the strongest evidence."""
+    total, all_rows = inside.sum(axis=0), per_date.sum()
+    share = np.divide(inside, per_date[:, None], out=np.zeros_like(inside), where=per_date[:, None] > 0)
+    expected = total / all_rows
+    picked = (per_date[:, None] * divergence(share, expected[None, :]) >= _LEAST_DATE_EVIDENCE) & (
+        share >= _LEAST_RATIO * expected[None, :]
+    )
+    counts, sides = (inside * picked).sum(axis=0)[None, :], (flanks * picked).sum(axis=0)[None, :]
+    n = (per_date[:, None] * picked).sum(axis=0)[None, :]
+    evidence = _evidence(counts, sides, n, total, flanks.sum(axis=0), all_rows, least_excess)
+    if not evidence.size or evidence.max() < _LEAST_EVIDENCE:
+        return None
+    band = int(evidence.argmax())
+    return np.flatnonzero(picked[:, band]), band, float(evidence.max())
+
+
+def _evidence(
+    counts: Counts, sides: Counts, rows: Counts, all_counts: Counts, all_sides: Counts, all_rows: float, excess: float
+) -> Counts:
+    """Returns the log likelihood ratio of bands too full inside, 0 where a guard is not met.
+
+    Args:
+        counts, sides, rows: inside the dates: rows in the band, in its flanks (mean of the two), and in all.
+        all_counts, all_sides, all_rows: the same over all dates.
+    """
+    outside = all_rows - rows
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(rows > 0, counts / rows, 0.0)
+        expected = (all_counts - counts + 0.5) / (outside + 1)
+        side_excess = sides / rows - (all_sides - sides) / outside
+    more = share - expected
+    guards = (
+        (rows <= _MOST_INSIDE * all_rows)
+        & (counts >= _LEAST_ROWS)
+        & (more >= excess)
+        & (share >= _LEAST_RATIO * expected)
+        & ~(side_excess > _FLANK * more)
+    )
+    pooled = all_counts / all_rows
+    evidence = rows * divergence(share, np.broadcast_to(pooled, share.shape))
+    evidence = evidence + outside * np.where(
+        guards, divergence(1 - expected, np.broadcast_to(1 - pooled, share.shape)), 0.0
+    )
+    return np.where(guards, evidence, 0.0)
+
+
+def _cluster(
+    matrix: _Matrix, band: int, width: int, dates: Sequence[int] | NDArray[np.intp], evidence: float
+) -> Cluster:
+    counts = matrix.counts[:, band : band + width].sum(axis=1)
+    rows = matrix.counts.sum(axis=1)
+    chosen = np.zeros(len(rows), dtype=bool)
+    chosen[np.asarray(dates)] = True
+    outside = rows[~chosen].sum()
+    return Cluster(
+        column=matrix.column,
+        value=matrix.value,
+        dates=tuple(day for i in np.flatnonzero(chosen) for day in matrix.dates[i]),
+        low=float(np.exp((matrix.first + band) * BIN)),
+        high=float(np.exp((matrix.first + band + width) * BIN)),
+        rows=int(rows[chosen].sum()),
+        share=float(counts[chosen].sum() / rows[chosen].sum()),
+        expected=float(counts[~chosen].sum() / outside) if outside else 0.0,
+        evidence=evidence,
+    )
+
+
+def _on_all_dates(matrix: _Matrix, others: Sequence[Counts], least_excess: float, whole_numbers: bool) -> list[Cluster]:
+    """Returns the best band that is too full on all dates, against its flanks and against the other slices."""
+    if not others:
+        return []
+    own, rest = matrix.counts.sum(axis=0), np.sum(others, axis=0)
+    rows, rest_rows = own.sum(), rest.sum()
+    if rest_rows < _LEAST_ROWS:
+        return []
+    best: Cluster | None = None
+    for width in _STEADY_WIDTHS:
+        if len(own) < width:
+            continue
+        share, elsewhere = _windows(own, width) / rows, _windows(rest, width) / rest_rows
+        beside = _flanks(own, width) / rows
+        expected = np.maximum(elsewhere, beside)
+        guards = (
+            _wide_enough(matrix, width, len(share), whole_numbers)
+            & (share * rows >= _LEAST_ROWS)
+            & (share - expected >= least_excess)
+            & (share >= _LEAST_RATIO * expected)
+        )
+        evidence = np.where(guards, rows * divergence(share, expected), 0.0)
+        band = int(evidence.argmax())
+        if evidence[band] >= max(_LEAST_EVIDENCE, best.evidence if best else 0.0):
+            best = Cluster(
+                column=matrix.column,
+                value=matrix.value,
+                dates=(),
+                low=float(np.exp((matrix.first + band) * BIN)),
+                high=float(np.exp((matrix.first + band + width) * BIN)),
+                rows=int(rows),
+                share=float(share[band]),
+                expected=float(expected[band]),
+                evidence=float(evidence[band]),
+            )
+    return [best] if best else []

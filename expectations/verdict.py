@@ -1,0 +1,212 @@
+"""From results to a verdict: words for Great Expectations' own expectations, and the likeliest cause over a suite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from expectations.checks.columns import DEAD
+from expectations.checks.distribution import CLUSTERED, GENERATED, QUANTISED
+from expectations.checks.grain import AVERAGE, SPAN
+from expectations.checks.slices import CLUSTERED_SLICE, SHIFTED_SLICE
+from expectations.definition import Finding, Slice
+from expectations.result import CheckResult, SuiteResult
+from expectations.suite import Expectation
+from expectations.words import count, figure, percent
+
+# The order in which causes explain each other: the first that fits is the verdict.
+ORDER = (DEAD, SPAN, AVERAGE, QUANTISED, CLUSTERED_SLICE, SHIFTED_SLICE, CLUSTERED, GENERATED)
+# What an earlier cause makes of the later checks: a span is clustered and far too long because it is a span.
+_EXPLAINS: Mapping[str, frozenset[str]] = {
+    DEAD: frozenset({"D2", "D3", "D4", "D5", "D7", "D10", "D16"}),
+    SPAN: frozenset({"D1", "D2", "D3", "D4", "D7"}),
+    AVERAGE: frozenset({"D1", "D2", "D4", "D7"}),
+    QUANTISED: frozenset({"D2", "D4", "D5", "D7"}),
+    CLUSTERED_SLICE: frozenset({"D2", "D4", "D7"}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is the matter with one table.
+
+    Attributes:
+        cause: the likeliest one; empty where nothing is flagged.
+        message: of the check that names it.
+        explained: titles of further flagged checks that the cause explains.
+        others: flagged checks that it does not explain.
+    """
+
+    model: str
+    cause: str = ""
+    message: str = ""
+    evidence: tuple[str, ...] = ()
+    what_to_do: str = ""
+    slice: Slice | None = None
+    lead: CheckResult | None = None
+    explained: tuple[CheckResult, ...] = ()
+    others: tuple[CheckResult, ...] = ()
+
+
+def verdict(result: SuiteResult) -> Verdict:
+    """Returns the likeliest cause over all flagged checks of a table.
+
+    Order (the first that fits): dead columns; rows of another grain that span the window; rows that are averages; a
+    quantised clock; a clustered slice; a narrow band; any other failure; the looks of generated data alone.
+    """
+    flagged = result.flagged()
+    if not flagged:
+        return Verdict(model=result.model)
+    lead = min(flagged, key=lambda one: _rank(one, flagged))
+    cause = lead.cause
+    rest = [one for one in flagged if one is not lead]
+    covers = _EXPLAINS.get(cause, frozenset())
+    explained = tuple(one for one in rest if one.check in covers)
+    where = lead.slice or next((one.slice for one in explained if one.slice), None)
+    evidence = dict.fromkeys([*lead.evidence, *(line for one in explained for line in one.evidence[:1])])
+    return Verdict(
+        model=result.model,
+        cause=cause,
+        message=lead.message,
+        evidence=tuple(evidence),
+        what_to_do=lead.what_to_do,
+        slice=where,
+        lead=lead,
+        explained=explained,
+        others=tuple(one for one in rest if one not in explained),
+    )
+
+
+def _rank(one: CheckResult, flagged: Sequence[CheckResult]) -> tuple[int, int, int]:
+    """Returns where a flagged check stands: named causes in their order, then other failures, then looks alone."""
+    position = ORDER.index(one.cause) if one.cause in ORDER else len(ORDER) - 1
+    if one.cause == GENERATED:
+        position = len(ORDER) + 1
+    if one.cause == SPAN and one.check == "D3":
+        # Magnitude alone says "span" as well; the grain check says why, so it leads where both speak.
+        position += any(other.check == "D1" and other.cause == SPAN for other in flagged)
+    return (not one.blocking and any(other.blocking for other in flagged), position, flagged.index(one))
+
+
+def settle(result: SuiteResult) -> SuiteResult:
+    """Returns the result with each flagged check's slice and cause as the whole suite tells them.
+
+    A narrow band over all rows (D4) is explained by the slice that carries it where another check found one.
+    """
+    found = next((one for one in result.results if one.cause == CLUSTERED_SLICE and one.slice), None)
+    if found is None:
+        return result
+    return replace(
+        result,
+        results=tuple(
+            replace(one, slice=found.slice)
+            if one.status != "pass" and one.cause == CLUSTERED and not one.slice
+            else one
+            for one in result.results
+        ),
+    )
+
+
+def describe(expectation: Expectation, result: Any) -> Finding:
+    """Returns one of Great Expectations' results in words."""
+    said: Mapping[str, Any] = result.result or {}
+    passed = bool(result.success)
+    wanted = _wanted(expectation)
+    if "element_count" in said:
+        return _rows(expectation, said, passed, wanted)
+    value = said.get("observed_value")
+    observed = _value(value)
+    what = f" of {expectation.column}" if expectation.column else ""
+    subject = expectation.type.removeprefix("expect_").removesuffix("_expectation").replace("_", " ")
+    return Finding(
+        level="pass" if passed else "fail",
+        observed=observed,
+        message=f"Found {observed}{what}; expected {subject}{wanted}.",
+        cause="" if passed else "a figure outside its limits",
+        evidence=() if passed else (f"Observed: {observed}.",),
+        what_to_do="" if passed else "Compare with the last good version: what changed in the source or in the SQL?",
+        plot="" if passed else expectation.column,
+    )
+
+
+_ROW_WORDS = {
+    "expect_column_values_to_not_be_null": "are null",
+    "expect_column_values_to_be_null": "are not null",
+    "expect_column_values_to_be_unique": "occur more than once",
+    "expect_compound_columns_to_be_unique": "share their key with another row",
+}
+_ROW_CAUSES = {
+    "expect_column_values_to_not_be_null": (
+        "missing values",
+        "Find where they are lost: a join without a match, or a field that the source does not fill.",
+    ),
+    "expect_column_values_to_be_unique": (
+        "duplicate keys",
+        "Look for rows landed twice, or a join that repeats rows; keep the newest row per key in staging.",
+    ),
+    "expect_compound_columns_to_be_unique": (
+        "duplicate keys",
+        "Look for rows landed twice, or a join that repeats rows; group by the whole key.",
+    ),
+    "expect_column_values_to_be_in_set": (
+        "unknown values",
+        "Add the values to the accepted ones if they are right; map or mend them in staging if not.",
+    ),
+}
+
+
+def _rows(expectation: Expectation, said: Mapping[str, Any], passed: bool, wanted: str) -> Finding:
+    total, bad = int(said.get("element_count") or 0), int(said.get("unexpected_count") or 0)
+    what = expectation.column or ", ".join(expectation.columns) or "the row"
+    broken = _ROW_WORDS.get(expectation.type) or f"break {_short(expectation.type)}{wanted}"
+    share = bad / total if total else 0.0
+    cause, advice = _ROW_CAUSES.get(
+        expectation.type, ("values outside their limits", "Look at the failing rows; mend the SQL or the source.")
+    )
+    if not bad:
+        return Finding(
+            level="pass", observed="none unexpected", message=f"{count(total)} values of {what} are as expected."
+        )
+    sample = said.get("partial_unexpected_list") or []
+    shown = ", ".join(_value(value) for value in list(dict.fromkeys(map(str, sample)))[:5])
+    return Finding(
+        level="pass" if passed else "fail",
+        observed=f"{count(bad)} of {count(total)} ({percent(share)})",
+        message=f"{count(bad)} of {count(total)} values of {what} ({percent(share)}) {broken}.",
+        cause="" if passed else cause,
+        evidence=(f"For example: {shown}.",) if shown and not passed and "null" not in expectation.type else (),
+        what_to_do="" if passed else advice,
+        failing_count=bad,
+        plot="" if passed or "unique" in expectation.type or "null" in expectation.type else expectation.column,
+    )
+
+
+def _short(kind: str) -> str:
+    for prefix in ("expect_column_values_to_", "expect_column_value_", "expect_column_pair_values_", "expect_"):
+        if kind.startswith(prefix):
+            return f'"{kind.removeprefix(prefix).replace("_", " ")}"'
+    return f'"{kind.replace("_", " ")}"'
+
+
+def _wanted(expectation: Expectation) -> str:
+    """Returns the arguments in words: ` (min_value 1, max_value 86400)`."""
+    shown = [
+        f"{key} {_value(value)}"
+        for key, value in expectation.arguments.items()
+        if key not in ("column", "column_list", "column_A", "column_B")
+    ]
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return str(value).lower() if value is not None else "nothing"
+    if isinstance(value, (int, float)):
+        return figure(float(value))
+    if isinstance(value, (list, tuple)):
+        shown = ", ".join(_value(item) for item in value[:8])
+        return shown + (", …" if len(value) > 8 else "")
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(item)}" for key, item in list(value.items())[:4])
+    return str(value)[:120]
