@@ -9,6 +9,7 @@ from runner.compile import Compiled
 
 _LINE = re.compile(r"line (\d+),? pos(?:ition)? (\d+)")
 _STATE = re.compile(r"\s*SQLSTATE: \w+")
+_CAUSE = re.compile(r"^(?:Caused by: |: )[\w.$]+(?:Exception|Error): (\[[A-Z_.]+\])", re.MULTILINE)
 _CONDITION = re.compile(r"^\[([A-Z_.]+)\]\s*")
 
 
@@ -31,7 +32,7 @@ def explain(error: Exception, compiled: Compiled, compiled_path: Path | None = N
 
 def first_words(error: Exception) -> str:
     """Returns what Spark says without its plan, stack, state and condition code: one line."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    lines = _root_cause(str(error)).strip().splitlines() or [type(error).__name__]
     kept: list[str] = []
     for line in lines:
         if line.startswith(("== SQL", "'", "+-", ":-", "\tat ", "JVM stacktrace", "Traceback", "    at ")) or (
@@ -44,6 +45,12 @@ def first_words(error: Exception) -> str:
     text = _CONDITION.sub("", text)
     text = re.sub(r";?\s*line \d+ pos \d+;?\s*$", "", text).strip()
     return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _root_cause(text: str) -> str:
+    """Returns the text from the innermost cause that Spark gave a condition; the whole text where there is none."""
+    causes = list(_CAUSE.finditer(text))
+    return text[causes[-1].start(1) :] if causes else text
 
 
 def _line(message: str) -> int | None:

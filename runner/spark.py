@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,6 +136,7 @@ def spark_session(
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log} -Duser.timezone=UTC -XX:+UseParallelGC",
     }
     if local:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         defaults |= {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
@@ -147,4 +149,24 @@ def spark_session(
     builder = SparkSession.builder.appName(name).master(master)
     for key, value in {**defaults, **(settings or {})}.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    log_file = scratch / "spark.log"
+    with _stderr_into(log_file):
+        try:
+            return builder.getOrCreate()
+        except Exception as error:
+            said = log_file.read_text(errors="replace").strip().splitlines()
+            reason = said[-1] if said else str(error)
+            raise MachineError(f"Spark did not start: {reason}. Its log: {log_file}. Try: run doctor") from error
+
+
+@contextmanager
+def _stderr_into(log_file: Path) -> Iterator[None]:
+    """Lets the JVM that starts meanwhile, and its workers, write their stderr to a file, not to the terminal."""
+    kept = os.dup(2)
+    try:
+        with log_file.open("ab") as log:
+            os.dup2(log.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

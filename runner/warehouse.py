@@ -137,11 +137,13 @@ class Warehouse:
             self.spark.sql(f"drop table {name}")  # the name only: a table with a location keeps its files
 
     def _forget(self, ref: TableRef) -> None:
+        from pyspark.errors import AnalysisException
+
         for kind in ("view", "table"):
             try:
                 self.spark.sql(f"drop {kind} if exists {ref.quoted()}")
-            except Exception as error:
-                if "EXPECT" not in str(error):  # it is of the other kind
+            except AnalysisException as error:
+                if error.getCondition() != "WRONG_COMMAND_FOR_OBJECT_TYPE":  # it is of the other kind
                     raise
 
 

@@ -66,7 +66,8 @@ def write_shop(
     from simulate.settings import ShopSettings
     from simulate.shop import generate
 
-    shop = ShopSettings(start=start, defects=parse_defects(defects), format=file_format, **settings)
+    settings |= {"start": start, "defects": parse_defects(defects), "format": file_format}
+    shop = ShopSettings(**settings)
     with _bar() as advance:
         return generate(out, settings=shop, progress=advance)
 
@@ -161,14 +162,14 @@ def land_tables(
             continue
         seconds = time.perf_counter() - started
         word = "same" if landed.skipped else "landed"
-        colour = "yellow" if landed.quarantined else "green"
-        line = f"{click.style(f'{word:<8}', fg=colour)}  {table.label:<{width}} {landed.landed:>12,} rows {seconds:>7.1f} s"
+        colour = "yellow" if landed.counts.quarantined else "green"
+        line = f"{click.style(f'{word:<8}', fg=colour)}  {table.label:<{width}} {landed.counts.landed:>12,} rows {seconds:>7.1f} s"
         say(line if not landed.skipped else f"{line}  {landed.skipped}")
-        for reason, count in sorted(landed.reasons.items(), key=lambda item: -item[1])[:5]:
-            say(f"{'':<10}{count:,} in {table.table}__quarantine: {reason}")
-        if landed.rescued:
+        for reason in landed.reasons[:5]:
+            say(f"{'':<10}{reason.count:,} in {table.table}__quarantine: {reason.problem}, e.g. {reason.example}")
+        if landed.counts.rescued:
             say(
-                f"{'':<10}{landed.rescued:,} rows have fields that sources.yml does not name; they are kept in _rescued"
+                f"{'':<10}{landed.counts.rescued:,} rows have fields that sources.yml does not name; they are kept in _rescued"
             )
         for path in landed.paths_missing:
             say(f"{'':<10}no record has {path}, which sources.yml names")

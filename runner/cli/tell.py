@@ -93,7 +93,7 @@ def _details(result: NodeResult) -> list[str]:
 
 def story(results: Sequence[NodeResult], *, verb: str, seconds: float) -> str:
     """Returns the last line: how many, how they ended, how long it took."""
-    count = Counter(result.status for result in results)
+    count: Counter[str] = Counter(result.status for result in results)
     parts = [
         f"{count[status]} {word}"
         for status, word in (
