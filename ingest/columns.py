@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from itertools import chain
@@ -89,24 +90,42 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
-def fast_array(values: Sequence[Any], data_type: DataType) -> pa.Array:
+@dataclass(slots=True)
+class Sight:
+    """What is seen of a batch on the way.
+
+    Attributes:
+        has_unnamed: some object has a field that its type does not name.
+    """
+
+    has_unnamed: bool = False
+
+    def note_objects(self, values: Sequence[Any], names: Sequence[str], columns: Sequence[pa.Array]) -> None:
+        """Looks for unnamed fields: first by counting, since all is well where as many are filled as there are."""
+        if self.has_unnamed or sum(map(len, values)) == sum(len(column) - column.null_count for column in columns):
+            return
+        known = frozenset(names)
+        self.has_unnamed = not all(map(known.issuperset, values))
+
+
+def fast_array(values: Sequence[Any], data_type: DataType, sight: Sight) -> pa.Array:
     """Returns the values as an Arrow array of the type.
 
     Raises:
         NotFast, pa.ArrowException, OverflowError: some value needs `exact_value`.
     """
-    return _FAST[type(data_type)](values, data_type)
+    return _FAST[type(data_type)](values, data_type, sight)
 
 
-def _fast_string(values: Sequence[Any], _: DataType) -> pa.Array:
+def _fast_string(values: Sequence[Any], _: DataType, __: Sight) -> pa.Array:
     return pa.array(values, pa.string())
 
 
-def _fast_boolean(values: Sequence[Any], _: DataType) -> pa.Array:
+def _fast_boolean(values: Sequence[Any], _: DataType, __: Sight) -> pa.Array:
     return pa.array(values, pa.bool_())
 
 
-def _fast_number(values: Sequence[Any], data_type: DataType) -> pa.Array:
+def _fast_number(values: Sequence[Any], data_type: DataType, __: Sight) -> pa.Array:
     return _numbers(values).cast(arrow_type(data_type))
 
 
@@ -122,7 +141,7 @@ def _numbers(values: Sequence[Any]) -> pa.Array:
     return found
 
 
-def _fast_decimal(values: Sequence[Any], data_type: DataType) -> pa.Array:
+def _fast_decimal(values: Sequence[Any], data_type: DataType, __: Sight) -> pa.Array:
     """Rounds half up on the number as it is written, like Spark: 2.675 is 2.68, though the float lies below."""
     assert isinstance(data_type, DecimalType)
     numbers = _numbers(values)
@@ -157,11 +176,11 @@ def _fast_decimal(values: Sequence[Any], data_type: DataType) -> pa.Array:
     )
 
 
-def _fast_date(values: Sequence[Any], _: DataType) -> pa.Array:
+def _fast_date(values: Sequence[Any], _: DataType, __: Sight) -> pa.Array:
     return pc.cast(pa.array(values, pa.string()), pa.date32())
 
 
-def _fast_timestamp(values: Sequence[Any], _: DataType) -> pa.Array:
+def _fast_timestamp(values: Sequence[Any], _: DataType, __: Sight) -> pa.Array:
     texts = pa.array(values, pa.string())
     try:
         found = pc.cast(texts, pa.timestamp("us"))
@@ -173,31 +192,32 @@ def _fast_timestamp(values: Sequence[Any], _: DataType) -> pa.Array:
     return found.view(pa.timestamp("us", tz="UTC"))
 
 
-def _fast_struct(values: Sequence[Any], data_type: DataType) -> pa.Array:
+def _fast_struct(values: Sequence[Any], data_type: DataType, sight: Sight) -> pa.Array:
     assert isinstance(data_type, StructType)
     mask = _absent(values, dict)
     documents = values if mask is None else [value or {} for value in values]
     children = [
-        fast_array([value.get(field.name) for value in documents], field.dataType) for field in data_type.fields
+        fast_array([value.get(field.name) for value in documents], field.dataType, sight) for field in data_type.fields
     ]
+    sight.note_objects(documents, data_type.names, children)
     fields = [pa.field(field.name, child.type) for field, child in zip(data_type.fields, children, strict=True)]
     return pa.StructArray.from_arrays(children, fields=fields, mask=mask)
 
 
-def _fast_list(values: Sequence[Any], data_type: DataType) -> pa.Array:
+def _fast_list(values: Sequence[Any], data_type: DataType, sight: Sight) -> pa.Array:
     assert isinstance(data_type, ArrayType)
     mask = _absent(values, list)
     lists = values if mask is None else [value or () for value in values]
-    inner = fast_array(list(chain.from_iterable(lists)), data_type.elementType)
+    inner = fast_array(list(chain.from_iterable(lists)), data_type.elementType, sight)
     return pa.ListArray.from_arrays(_offsets(lists), inner, type=arrow_type(data_type), mask=mask)
 
 
-def _fast_map(values: Sequence[Any], data_type: DataType) -> pa.Array:
+def _fast_map(values: Sequence[Any], data_type: DataType, sight: Sight) -> pa.Array:
     assert isinstance(data_type, MapType)
     mask = _absent(values, dict)
     maps = values if mask is None else [value or {} for value in values]
     keys = pa.array(list(chain.from_iterable(maps)), pa.string())
-    items = fast_array(list(chain.from_iterable(map(dict.values, maps))), data_type.valueType)
+    items = fast_array(list(chain.from_iterable(map(dict.values, maps))), data_type.valueType, sight)
     return pa.MapArray.from_arrays(_offsets(maps), keys, items, type=arrow_type(data_type), mask=mask)
 
 
@@ -215,7 +235,7 @@ def _offsets(values: Sequence[Any]) -> pa.Array:
     return pa.array(offsets, pa.int32())
 
 
-_FAST: dict[type[DataType], Callable[[Sequence[Any], DataType], pa.Array]] = {
+_FAST: dict[type[DataType], Callable[[Sequence[Any], DataType, Sight], pa.Array]] = {
     StringType: _fast_string,
     BooleanType: _fast_boolean,
     ByteType: _fast_number,

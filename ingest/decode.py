@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
-from ingest.columns import NotFast, Unfit, exact_array, exact_value, fast_array, shown
+from ingest.columns import NotFast, Sight, Unfit, exact_array, exact_value, fast_array, shown
 from ingest.contract import COUNTED, QUARANTINE_FIELDS, RESCUED, Contract
 from ingest.datatypes import arrow_type
 
@@ -56,6 +56,8 @@ class Decoder:
         self._types = contract.types()
         self._names = {column.name: (column.name, *column.aliases) for column in contract.columns}
         self._key = contract.key
+        self._aliases = [alias for column in contract.columns for alias in column.aliases]
+        self._spoken = [*self._types, *self._aliases]
         self._rescue = _top_rescue(self._names, self._types)
 
     def decode(self, records: Records) -> pa.RecordBatch:
@@ -66,14 +68,21 @@ class Decoder:
         """
         faults: dict[int, list[_Fault]] = {}
         documents = _only_objects(records, faults)
+        sight = Sight()
         columns = [
-            self._column(name, data_type, self._values(name, documents), faults)
+            self._column(name, data_type, self._values(name, documents), faults, sight)
             for name, data_type in self._types.items()
         ]
+        sight.note_objects(documents, self._spoken, columns)
+        if any(alias in document for alias in self._aliases for document in documents):
+            sight.has_unnamed = True  # two names of one column may be filled
         self._need_keys(columns, faults)
-        rescued = [found and orjson.dumps(found).decode() for found in map(self._rescue, documents)]
+        rescued = pa.nulls(len(documents), pa.string())
+        if sight.has_unnamed:
+            found = [each and orjson.dumps(each).decode() for each in map(self._rescue, documents)]
+            rescued = pa.array(found, pa.string())
         names = [*self._types, *_FATE]
-        arrays = [*columns, pa.array(rescued, pa.string()), *self._fates(records, documents, faults)]
+        arrays = [*columns, rescued, *self._fates(records, documents, faults)]
         return pa.RecordBatch.from_arrays(arrays, names=names)
 
     def _values(self, name: str, documents: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -82,11 +91,18 @@ class Decoder:
             return [document.get(name) for document in documents]
         return [_first(document, names) for document in documents]
 
-    def _column(self, name: str, data_type: DataType, values: list[Any], faults: dict[int, list[_Fault]]) -> pa.Array:
+    def _column(
+        self,
+        name: str,
+        data_type: DataType,
+        values: list[Any],
+        faults: dict[int, list[_Fault]],
+        sight: Sight,
+    ) -> pa.Array:
         try:
-            return fast_array(values, data_type)
+            return fast_array(values, data_type, sight)
         except (NotFast, pa.ArrowException, OverflowError):
-            pass
+            sight.has_unnamed = True  # not looked at; so that all are
         exact: list[Any] = []
         for index, value in enumerate(values):
             try:

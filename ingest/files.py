@@ -25,7 +25,7 @@ _PARTS_PER_CORE = 4  # so that the last part of one core does not keep the other
 _SHOWN_NAMES = 6
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_FIRST_FIELD = re.compile(rb'\s*\{\s*("(?:[^"\\]|\\.)*")\s*:')
+_FIRST_FIELD = re.compile(rb'\{\s*("(?:[^"\\]|\\.)*")\s*:')
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def inspect(path: Path) -> Part:
     begin = len(head) - len(body)
     if body.startswith(b"["):
         _check_closed(path, size)
-        named = _FIRST_FIELD.match(head, begin + 1)
+        named = _FIRST_FIELD.search(head, begin + 1)
         first_field = orjson.loads(named.group(1)) if named and _is_json(named.group(1)) else ""
         return Part(path, Layout.ARRAY, begin + 1, size, True, first_field)
     if body.startswith(b"{"):

@@ -303,6 +303,8 @@ class _ArrayReader:
             return next_one.start()  # the piece has swallowed its neighbours
         if _GOES_ON_WELL.match(self._buffer, end):
             return end
+        if self._is_array_end(start, end):
+            return end - 1
         if next_one:
             return next_one.start()
         return end if self._has_ended() or len(self._buffer) - start > self._longest else None
@@ -333,10 +335,15 @@ class _ArrayReader:
         self._drop(len(self._buffer))
         return False
 
+    def _is_array_end(self, start: int, end: int) -> bool:
+        """True where a broken piece is the file's last, and the bracket it ends with is that of the array."""
+        if not (self._part.is_last and self._has_ended()) or self._buffer[end:].strip():
+            return False
+        return self._buffer[start:end].endswith(b"]")
+
     def _last_broken(self, rest: bytes, lead: int) -> Record:
         """Returns the broken last record of an array that is closed after it; else the file is truncated."""
-        kinds = _brackets(rest)[1].tobytes()
-        if not rest.endswith(b"]") or kinds.count(b"]") <= kinds.count(b"["):
+        if not _has_bracket_too_many(rest):
             raise truncated(self._part.path, self._at + lead)
         return self._broken(0, lead + len(rest) - 1)
 
@@ -391,3 +398,8 @@ def opening_of(first_field: str) -> re.Pattern[bytes] | None:
         return None
     name = re.escape(orjson.dumps(first_field))
     return re.compile(rb",\s*\{\s*" + name + rb"\s*:")
+
+
+def _has_bracket_too_many(raw: bytes) -> bool:
+    kinds = _brackets(raw)[1].tobytes()
+    return raw.endswith(b"]") and kinds.count(b"]") > kinds.count(b"[")
