@@ -68,8 +68,8 @@ class Data:
 def compute(data: Data, needs: Sequence[Need]) -> Computed:
     """Computes each distinct need once.
 
-    Where the one job over a table fails, each of its aggregates is tried alone, so that one wrong expression spoils
-    only the expectation that holds it.
+    Where the one job over a table fails, its aggregates are halved until the wrong ones stand alone, so that one wrong
+    expression spoils only the expectation that holds it.
     """
     computed = Computed()
     by_table: dict[str, list[Aggregate]] = defaultdict(list)
@@ -77,17 +77,7 @@ def compute(data: Data, needs: Sequence[Need]) -> Computed:
         if isinstance(need, Aggregate):
             by_table[need.of].append(need)
     for table, aggregates in by_table.items():
-        try:
-            _aggregate(data, table, aggregates, computed)
-        except Exception as error:
-            if len(aggregates) == 1:
-                computed.failures[aggregates[0]] = error
-                continue
-            for aggregate in aggregates:
-                try:
-                    _aggregate(data, table, [aggregate], computed)
-                except Exception as reason:
-                    computed.failures[aggregate] = reason
+        _try(data, table, aggregates, computed)
     for need in dict.fromkeys(needs):
         if isinstance(need, Query):
             computed.jobs += 1
@@ -96,6 +86,19 @@ def compute(data: Data, needs: Sequence[Need]) -> Computed:
             except Exception as error:
                 computed.failures[need] = error
     return computed
+
+
+def _try(data: Data, table: str, aggregates: Sequence[Aggregate], computed: Computed) -> None:
+    """Computes aggregates in one job; where that fails, each half of them, down to the ones that are wrong."""
+    try:
+        _aggregate(data, table, aggregates, computed)
+    except Exception as error:
+        if len(aggregates) == 1:
+            computed.failures[aggregates[0]] = error
+            return
+        middle = len(aggregates) // 2
+        _try(data, table, aggregates[:middle], computed)
+        _try(data, table, aggregates[middle:], computed)
 
 
 def _aggregate(data: Data, table: str, aggregates: Sequence[Aggregate], computed: Computed) -> None:

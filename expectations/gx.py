@@ -10,6 +10,7 @@ import os
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read on import: no network, from the first moment
 
 import json
+import types
 import typing
 import warnings
 from collections.abc import Mapping, Sequence
@@ -113,7 +114,7 @@ def _kind(name: str, annotation: Any) -> str:
         return "choice"
     members = _members(annotation)
     names = {getattr(member, "__name__", str(member)) for member in members}
-    for kind, types in (
+    for kind, fitting in (
         ("bound", {"date", "datetime"}),
         ("list", {"list", "List", "Sequence", "set"}),
         ("number", {"float", "ConstrainedFloatValue"}),
@@ -121,7 +122,7 @@ def _kind(name: str, annotation: Any) -> str:
         ("boolean", {"bool"}),
         ("text", {"str", "StrictStr"}),
     ):
-        if names & types or any(typing.get_origin(member) in (list, set) for member in members if kind == "list"):
+        if names & fitting or any(typing.get_origin(member) in (list, set) for member in members if kind == "list"):
             return "any" if kind == "boolean" and "str" in names else kind
     return "any"
 
@@ -173,7 +174,7 @@ class ProjectExpectation(BatchExpectation):  # type: ignore[misc]
             "message": finding.message,
             "cause": finding.cause,
             "evidence": list(finding.evidence),
-            "numbers": {key: value for key, value in finding.numbers.items()},
+            "numbers": dict(finding.numbers),
         }
         return {"success": finding.level != "fail", "result": {"observed_value": finding.observed, "details": details}}
 
@@ -207,7 +208,10 @@ def _class_of(definition: Definition) -> type[ProjectExpectation]:
         "success_keys": names,
         "args_keys": names,
     }
-    return type(ProjectExpectation)(_class_name(definition.type), (ProjectExpectation,), fields)
+    made: type[ProjectExpectation] = types.new_class(
+        _class_name(definition.type), (ProjectExpectation,), exec_body=lambda namespace: namespace.update(fields)
+    )
+    return made
 
 
 CLASSES: Mapping[str, type[ProjectExpectation]] = {one.type: _class_of(one) for one in CUSTOM}
@@ -283,6 +287,7 @@ class Engine:
 
     def __init__(self, frame: DataFrame, label: str) -> None:
         context = great.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}  # bars would break the caller's own output
         source = context.data_sources.add_spark(name=label, persist=False)
         batch = source.add_dataframe_asset(name=label).add_batch_definition_whole_dataframe(label)
         self._batch = batch.get_batch({"dataframe": frame})
@@ -314,3 +319,28 @@ def suite_result(results: Sequence[ExpectationValidationResult], label: str, suc
     return ExpectationSuiteValidationResult(
         success=success, results=list(results), suite_name=label, statistics=statistics, meta={}
     )
+
+
+def write_pages(results: Sequence[tuple[str, Any]], folder: Path) -> Path:
+    """Renders validation results by Great Expectations' own renderers, one page each and an index."""
+    import html
+    import re
+
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view.view import DefaultJinjaPageView
+
+    folder.mkdir(parents=True, exist_ok=True)
+    renderer, view = ValidationResultsPageRenderer(), DefaultJinjaPageView()
+    lines = []
+    for name, result in results:
+        page = f"{re.sub('[^A-Za-z0-9_.-]', '_', name)}.html"
+        (folder / page).write_text(view.render(renderer.render(result)), encoding="utf-8")
+        word = "passed" if result.success else "failed"
+        lines.append(f'<li><a href="{page}">{html.escape(name)}</a>: {word}</li>')
+    index = folder / "index.html"
+    index.write_text(
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Data Docs</title>'
+        f"<h1>Data Docs</h1><ul>{''.join(lines)}</ul></html>\n",
+        encoding="utf-8",
+    )
+    return index

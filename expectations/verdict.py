@@ -62,7 +62,7 @@ def verdict(result: SuiteResult) -> Verdict:
     cause = lead.cause
     rest = [one for one in flagged if one is not lead]
     covers = _EXPLAINS.get(cause, frozenset())
-    explained = tuple(one for one in rest if one.check in covers)
+    explained = tuple(one for one in rest if one.check in covers and _about_the_same(lead, one))
     where = lead.slice or next((one.slice for one in explained if one.slice), None)
     evidence = dict.fromkeys([*lead.evidence, *(line for one in explained for line in one.evidence[:1])])
     return Verdict(
@@ -76,6 +76,14 @@ def verdict(result: SuiteResult) -> Verdict:
         explained=explained,
         others=tuple(one for one in rest if one not in explained),
     )
+
+
+def _about_the_same(lead: CheckResult, other: CheckResult) -> bool:
+    """Whether two checks speak of one column; dead columns speak of those that are dead."""
+    if lead.cause == DEAD:
+        return other.column in lead.numbers.get("dead", ()) or other.check == "D16"
+    named = str(lead.expectation.arguments.get("column") or lead.column)
+    return not named or not other.column or other.column == named
 
 
 def _rank(one: CheckResult, flagged: Sequence[CheckResult]) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from expectations.definition import (
@@ -22,7 +23,7 @@ from expectations.words import count, percent
 
 
 def _pairs(stages: Sequence[str]) -> list[tuple[str, str]]:
-    return list(zip(stages, stages[1:], strict=False))
+    return list(itertools.pairwise(stages))
 
 
 def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
