@@ -68,8 +68,9 @@ def main(arguments: list[str] | None = None) -> Any:
     except ProjectError as error:
         _end(f"run: {scrubbed(str(error))}", 2)
     except click.UsageError as error:
-        hint = f" See `{error.ctx.command_path} --help`." if error.ctx else ""
-        _end(f"run: {error.format_message().rstrip('.')}.{hint}" if hint else f"run: {error.format_message()}", 2)
+        message = error.format_message()
+        message += "" if message.endswith((".", "?", "!")) else "."
+        _end(f"run: {message}" + (f" See `{error.ctx.command_path} --help`." if error.ctx else ""), 2)
     except click.ClickException as error:
         _end(f"run: {error.format_message()}", 2)
     except (click.Abort, KeyboardInterrupt):

@@ -1,0 +1,42 @@
+# Everything that people and CI call. Each target makes the environment in .venv if it is missing.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint format lock bench clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/ready ## simulate a small shop, land it, build and check all models, write the report
+	@$(BIN)/run demo
+
+test: .venv/ready ## all tests, on real Spark and Delta
+	$(BIN)/python -m pytest
+
+test-fast: .venv/ready ## the tests that start no Spark: seconds
+	$(BIN)/python -m pytest -m "not spark"
+
+lint: .venv/ready ## style, types and the form of the SQL, as CI checks them
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfmt --check --no-progressbar models
+
+format: .venv/ready ## put Python and SQL into their form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfmt --no-progressbar models
+
+bench: .venv/ready ## measure 1,000,000 sessions end to end (about 15 minutes); see benchmarks/README.md
+	$(BIN)/python benchmarks/end_to_end.py
+
+lock: ## renew requirements.lock from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --output-file requirements.lock
+
+clean: ## remove what was generated: data, warehouse, target
+	rm -rf data warehouse target
+
+.venv/ready: requirements.lock pyproject.toml scripts/environment
+	@PYTHON="$(PYTHON)" scripts/environment
+	@touch $@

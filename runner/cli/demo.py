@@ -1,0 +1,78 @@
+"""`run demo`: the main job on a small simulated shop, and the figures that it comes to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from runner import delta
+from runner.cli.data import write_shop
+from runner.cli.session import Command, project_options, say
+from runner.cli.work import build_all, finish
+from runner.compile import Project
+from runner.errors import ProjectError
+
+
+@click.command("demo", short_help="Simulate a small shop, land it, build and check all models, write the report.")
+@click.option("--sessions", default=20_000, show_default=True, help="How many sessions.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same figures.")
+@project_options
+def demo_command(command: Command, sessions: int, seed: int) -> int:
+    """Do the main job on a simulated shop, with nothing but Python and Java, and say where the results are."""
+    project = command.project()
+    folder = project.files.target.data
+    _check_folder(project, sessions, seed)
+    summary = write_shop(folder, sessions=sessions, seed=seed)
+    for line in summary.lines():
+        say(line)
+    results = build_all(command)
+    code = finish(command, results, verb="tables")
+    if code == 0:
+        for line in _figures(project):
+            say(line)
+    return code
+
+
+def _check_folder(project: Project, sessions: int, seed: int) -> None:
+    folder = project.files.target.data
+    manifest = folder / "shop.json"
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if manifest.is_file():
+        from simulate.settings import ShopSettings
+
+        found = json.loads(manifest.read_text(encoding="utf-8")).get("settings", {})
+        if found == json.loads(json.dumps(asdict(ShopSettings(sessions=sessions, seed=seed)), default=str)):
+            return
+    raise ProjectError(
+        f"{folder}: this folder holds other data, which the demo would replace. Run it elsewhere: run demo --target demo"
+    )
+
+
+def _figures(project: Project) -> list[str]:
+    """Returns the shop's figures as read from the published marts."""
+    daily = _rows(project, "daily_trends")
+    orders = sum(row["order_count"] for row in daily)
+    revenue = sum((row["revenue"] for row in daily), Decimal(0))
+    stages = [row for row in _rows(project, "funnel") if row["level"] == "session"]
+    stages.sort(key=lambda row: row["stage_order"])
+    steps = " -> ".join(f"{row['count']:,} {row['stage']}" for row in stages)
+    best = max(_rows(project, "clv"), key=lambda row: (row["clv"], row["user_id"]))
+    alerts = _rows(project, "low_stock_alerts")
+    return [
+        "",
+        f"Revenue     {revenue:,.2f} from {orders:,} orders in {len(daily)} days; {revenue / orders:,.2f} an order",
+        f"Sessions    {steps}; {stages[-1]['overall_conversion']:.1%} buy",
+        f"Worth most  {best['user_id']}: {best['clv']:,.2f} expected, {best['past_spend']:,.2f} spent so far",
+        f"Stock       {len(alerts):,} products to order again",
+        "",
+        "Next: run show clv     run models --select clv+     run ls     run test",
+    ]
+
+
+def _rows(project: Project, name: str) -> list[dict[str, Any]]:
+    return delta.first_rows(project.models[name].table.path(project.warehouse), 1_000_000)[1]
