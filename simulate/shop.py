@@ -28,6 +28,7 @@ from simulate.realistic import Realistic, draw_choices, standalone_orders
 from simulate.seeds import IntArray, distinct_codes
 from simulate.settings import ShopSettings
 from simulate.stock import Stock, realistic_stock
+from simulate.summary import TRUTH, Count, Summary
 from simulate.vocabulary import PAGE_TYPES, STATUSES
 from simulate.write import (
     FORMAT_VERSION,
@@ -44,62 +45,7 @@ from simulate.write import (
 Progress = Callable[[str, int, int], None]
 _ORDERS_PER_BLOCK = 50_000
 _CHUNKS_PER_WORKER = 10  # fewer are not worth the start of a process
-TRUTH = "truth.json"
 OPENING_STOCK = "opening_stock.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """How many rows of one kind were written, and how many were asked for."""
-
-    made: int
-    target: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What was generated, against what was asked for.
-
-    Attributes:
-        counts: rows by entity: users, categories, products, sessions, transactions.
-        linked_orders: orders that belong to a session.
-        converted_sessions: sessions that say they ended in a purchase.
-        page_views: counts by page type.
-        stock_left: units in stock at the end; `sold_out` products have none.
-        seconds: wall time. size: bytes of all files.
-    """
-
-    folder: Path
-    profile: str
-    counts: dict[str, Count]
-    linked_orders: int
-    converted_sessions: int
-    page_views: dict[str, int]
-    stock_left: int
-    units_sold: int
-    sold_out: int
-    planted: dict[str, int]
-    files: tuple[str, ...]
-    size: int
-    seconds: float
-
-    def lines(self) -> list[str]:
-        """Returns the summary as lines of text."""
-        width = max(len(name) for name in self.counts)
-        rows = [f"  {name:<{width}}  {count.made:>11,} of {count.target:,}" for name, count in self.counts.items()]
-        defects = ", ".join(f"{name} ({count:,})" for name, count in self.planted.items())
-        return [
-            f"{self.profile} shop in {self.folder}",
-            *rows,
-            f"  {'page views':<{width}}  {sum(self.page_views.values()):>11,}",
-            f"Orders of a session: {self.linked_orders:,} for {self.converted_sessions:,} converted sessions.",
-            f"Stock: {self.units_sold:,} units sold, {self.stock_left:,} left, {self.sold_out:,} products sold out.",
-            *([f"Defects planted: {defects}. The truth is in {TRUTH}."] if self.planted else []),
-            f"{len(self.files)} files, {self.size / 1e6:,.1f} MB, {self.seconds:.1f} s.",
-        ]
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
 
 
 def generate(
@@ -283,6 +229,7 @@ def _summarise(folder: Path, shop: Shop, traffic: _Traffic, ledger: _Ledger) -> 
     planted = {defect.name: 0 for defect in settings.defects}
     for each in [*traffic.planted, *ledger.planted]:
         planted[each.name] += each.affected
+    orphans = sum(each.affected for each in ledger.planted if each.slice.get("column") == "session_id")
     return Summary(
         folder=folder,
         profile=settings.profile,
@@ -293,7 +240,7 @@ def _summarise(folder: Path, shop: Shop, traffic: _Traffic, ledger: _Ledger) -> 
             "sessions": Count(made=traffic.rows, target=settings.sessions),
             "transactions": Count(made=ledger.orders.size, target=settings.order_target),
         },
-        linked_orders=ledger.orders.linked_count,
+        linked_orders=ledger.orders.linked_count - orphans,
         converted_sessions=int(traffic.statuses[STATUSES.index("converted")]),
         page_views=dict(zip(PAGE_TYPES, traffic.pages.tolist(), strict=True)),
         stock_left=int(ledger.stock.left.sum()),

@@ -21,6 +21,7 @@ from simulate.settings import Layout
 Write = Callable[[Any], None]
 MANIFEST = "shop.json"
 FORMAT_VERSION = 1
+_KEEP = ".gitkeep"  # of an empty folder in a repository; stays where it is
 _SEPARATORS: dict[Layout, bytes] = {"line": b",", "indented": b",\n  ", "lines": b"\n"}
 _OPENINGS: dict[Layout, bytes] = {"line": b"[", "indented": b"[\n  ", "lines": b""}
 _CLOSINGS: dict[Layout, bytes] = {"line": b"]", "indented": b"\n]", "lines": b"\n"}
@@ -106,6 +107,8 @@ def replaced_folder(out: Path) -> Iterator[Path]:
         yield fresh
         check_replaceable(out)
         fresh.chmod(0o755)
+        if (out / _KEEP).exists():
+            (fresh / _KEEP).touch()
         if out.exists():
             old = fresh.with_suffix(".old")
             out.rename(old)
@@ -124,7 +127,7 @@ def check_replaceable(out: Path) -> None:
         return
     if not out.is_dir():
         raise ProjectError(f"{out}: this is a file, and a shop is a folder. Give a folder.")
-    found = {entry.name for entry in out.iterdir() if entry.name != ".gitkeep"}
+    found = {entry.name for entry in out.iterdir() if entry.name != _KEEP}
     if not found:
         return
     if MANIFEST not in found:

@@ -311,10 +311,19 @@ def test_all_defects_at_once_add_up(profile: Any, tmp_path: Path) -> None:
     truth = json.loads((tmp_path / "shop" / "truth.json").read_text())["defects"]
     assert [each["name"] for each in truth] == list(KINDS)
     assert {each["name"]: each["affected"] for each in truth} == summary.planted
+    assert summary.linked_orders == sum(
+        order["session_id"] is not None for order in _mended_orders(tmp_path / "shop")
+    ) - sum(part["affected"] for each in truth for part in each["parts"] if part["slice"].get("column") == "session_id")
     assert all(each["affected"] == sum(part["affected"] for part in each["parts"]) > 0 for each in truth)
     assert all(
         len({part["table"] + str(part["slice"]) for part in each["parts"]}) == len(each["parts"]) for each in truth
     )
+
+
+def _mended_orders(folder: Path) -> list[dict[str, Any]]:
+    text = (folder / "transactions.json").read_text()
+    rows: list[dict[str, Any]] = json.loads(text.replace('"user_id":,', '"user_id":null,'))
+    return rows
 
 
 def test_parquet_takes_the_defects_that_it_can_hold(tmp_path: Path) -> None:

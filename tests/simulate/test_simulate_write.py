@@ -87,8 +87,14 @@ def test_a_run_that_dies_leaves_the_old_shop(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
-    (tmp_path / ".gitkeep").touch()
-    check_replaceable(tmp_path)
+    out = tmp_path / "raw"
+    out.mkdir()
+    (out / ".gitkeep").touch()
+    for content in ("first", "second"):
+        with replaced_folder(out) as fresh:
+            (fresh / "shop.json").write_text(json.dumps({"files": [], "content": content}))
+    assert sorted(entry.name for entry in out.iterdir()) == [".gitkeep", "shop.json"]
+    assert json.loads((out / "shop.json").read_text())["content"] == "second"
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
