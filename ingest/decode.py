@@ -118,8 +118,9 @@ class Decoder:
             if name not in self._key or not column.null_count:
                 continue
             for index in column.is_null().to_numpy(zero_copy_only=False).nonzero()[0].tolist():
-                if index not in faults:  # a record that is no object, or whose key is of a wrong type, has its reason
-                    faults[index] = [_Fault(f"key {name} is missing", f"key {name} is missing")]
+                known = faults.setdefault(index, [])
+                if not any(fault.problem.startswith(("is no ", f"{name} ")) for fault in known):
+                    known.append(_Fault(f"key {name} is missing", f"key {name} is missing"))
 
     def _fates(
         self, records: Records, documents: Sequence[Mapping[str, Any]], faults: dict[int, list[_Fault]]

@@ -13,9 +13,10 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from ingest.contract import Contract
-from ingest.files import FileState, digest, find_files, is_unchanged, plan_parts, preview, stamp
+from ingest.files import FileState, are_parquet, digest, find_files, is_unchanged, plan_parts, preview, stamp
 from ingest.json_source import read_json
 from ingest.landing import Landed, Progress, Snapshot, land, standing
+from ingest.parquet_source import count_rows, read_parquet
 from runner import delta
 from runner.errors import ContractError
 
@@ -53,7 +54,7 @@ def land_files(
     if progress:
         size = sum(each.size for each in stamps.values())
         progress(f"{contract}: {len(paths)} {'file' if len(paths) == 1 else 'files'}, {size / 1e6:,.1f} MB")
-    source = _json(spark, contract, paths, cores)
+    source = _parquet(spark, contract, paths) if are_parquet(paths) else _json(spark, contract, paths, cores)
     with ThreadPoolExecutor(1) as reader:  # digests are taken beside Spark's work
         digests = {path: reader.submit(digest, path) for path in paths}
 
@@ -105,3 +106,9 @@ def _json(spark: SparkSession, contract: Contract, paths: Sequence[Path], cores:
     seen = preview(contract, paths)
     parts = plan_parts(seen.parts, cores or os.cpu_count() or 1)
     return _Source(read_json(spark, contract, parts), seen.paths_missing, None)
+
+
+def _parquet(spark: SparkSession, contract: Contract, paths: Sequence[Path]) -> _Source:
+    read = count_rows(paths)
+    decoded, missing = read_parquet(spark, contract, paths)
+    return _Source(decoded, missing, read)

@@ -33,7 +33,7 @@ from runner.errors import FormatError
 CHUNK_BYTES = 4 << 20
 LONGEST_RECORD = 16 << 20  # MongoDB holds none longer; past it, reading looks for the next record
 _BETWEEN = b", \t\r\n"
-_GOES_ON_WELL = re.compile(rb"\s*(?:,\s*[\[{\]]|\]|[\[{])")
+_GOES_ON_WELL = re.compile(rb"\s*(?:,\s*[\[{\]\d\-tfn]|\]|[\[{])")
 
 
 class Layout(StrEnum):

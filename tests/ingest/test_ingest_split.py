@@ -186,6 +186,7 @@ def test_many_broken_records_leave_the_others(tmp_path: Path) -> None:
         ('[{"id": 1}, 17, {"id": 2}]', [17]),
         ('[null, {"id": 1}, "text", {"id": 2}]', [None, "text"]),
         ('[{"id": 1}, [1, 2], {"id": 2}]', [[1, 2]]),
+        ('[{"id": 1}, {"id": }, 17, {"t": "no id"}, {"id": 2}]', [None, 17, {"t": "no id"}]),
         ('[{"id": 1}}, {"id": 2}]', [None]),
         ('[{"id": 1}], {"id": 2}]', [None]),
         ('[{"id": 1}", {"id": 2}]', [None]),
