@@ -271,23 +271,22 @@ def _evidence(
     """
     outside = all_rows - rows
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(rows > 0, counts / rows, 0.0)
+        share = counts / rows
         expected = (all_counts - counts + 0.5) / (outside + 1)
-        side_excess = sides / rows - (all_sides - sides) / outside
     more = share - expected
-    guards = (
-        (rows <= _MOST_INSIDE * all_rows)
-        & (counts >= _LEAST_ROWS)
-        & (more >= excess)
-        & (share >= _LEAST_RATIO * expected)
-        & ~(side_excess > _FLANK * more)
-    )
-    pooled = all_counts / all_rows
-    evidence = rows * divergence(share, np.broadcast_to(pooled, share.shape))
-    evidence = evidence + outside * np.where(
-        guards, divergence(1 - expected, np.broadcast_to(1 - pooled, share.shape)), 0.0
-    )
-    return np.where(guards, evidence, 0.0)
+    guards = (more >= excess) & (share >= _LEAST_RATIO * expected) & (counts >= _LEAST_ROWS)
+    guards &= rows <= _MOST_INSIDE * all_rows
+    evidence = np.zeros(share.shape)
+    if not guards.any():
+        return evidence
+    where = np.nonzero(guards)
+    inside, band = np.broadcast_to(rows, share.shape)[where], where[-1]
+    beside = sides[where] / inside - (all_sides[band] - sides[where]) / (all_rows - inside)
+    pooled = all_counts[band] / all_rows
+    found = inside * divergence(share[where], pooled)
+    found += (all_rows - inside) * divergence(1 - expected[where], 1 - pooled)
+    evidence[where] = np.where(beside > _FLANK * more[where], 0.0, found)
+    return evidence
 
 
 def _cluster(

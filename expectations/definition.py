@@ -130,7 +130,7 @@ class Slice:
     """The part of the rows that carries an anomaly.
 
     Attributes:
-        column, value: all rows in which the column has the value.
+        column, value: the rows in which the column has the value; all rows where the column is empty.
         since, until: the first and last date of the anomaly; None where it is on all dates.
         dates: the number of dates that are affected between them.
         rows: the rows of the slice on those dates.
@@ -144,7 +144,7 @@ class Slice:
     rows: int = 0
 
     def __str__(self) -> str:
-        text = f"{self.column} = {self.value}"
+        text = f"{self.column} = {self.value}" if self.column else "all rows"
         if self.since is not None:
             text += f", {self.since}" if self.since == self.until else f", {self.since} to {self.until}"
         return text

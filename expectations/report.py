@@ -216,6 +216,7 @@ def render_page(results: Sequence[SuiteResult], run: RunInfo) -> str:
         headline=headline(results, run),
         results=results,
         flagged=flagged,
+        anchors={one.model: number for number, (one, _) in enumerate(flagged, 1)},
         chart=chart,
         table=rows_table,
         style=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
@@ -262,7 +263,7 @@ def rows_table(result: CheckResult) -> dict[str, Any]:
     """Returns the failing rows as a table: the columns that the expectation names first."""
     rows = result.failing_rows
     names = list(dict.fromkeys(name for row in rows for name in row))
-    slices = [result.slice.column] if result.slice else []
+    slices = [result.slice.column] if result.slice and result.slice.column else []
     first = [name for name in (*result.expectation.columns, *slices) if name in names]
     ordered = list(dict.fromkeys([*first, *names]))
     return {"columns": ordered, "rows": [[row.get(name) for name in ordered] for row in rows]}

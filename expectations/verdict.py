@@ -167,7 +167,7 @@ _ROW_CAUSES = {
 def _rows(expectation: Expectation, said: Mapping[str, Any], passed: bool, wanted: str) -> Finding:
     total, bad = int(said.get("element_count") or 0), int(said.get("unexpected_count") or 0)
     what = expectation.column or ", ".join(expectation.columns) or "the row"
-    broken = _ROW_WORDS.get(expectation.type) or f"break {_short(expectation.type)}{wanted}"
+    broken = _ROW_WORDS.get(expectation.type) or _broken(expectation) or f"break {_short(expectation.type)}{wanted}"
     share = bad / total if total else 0.0
     cause, advice = _ROW_CAUSES.get(
         expectation.type, ("values outside their limits", "Look at the failing rows; mend the SQL or the source.")
@@ -188,6 +188,30 @@ def _rows(expectation: Expectation, said: Mapping[str, Any], passed: bool, wante
         failing_count=bad,
         plot="" if passed or "unique" in expectation.type or "null" in expectation.type else expectation.column,
     )
+
+
+def _broken(expectation: Expectation) -> str:
+    """Returns what is wrong with the unexpected values of the commonest expectations, or an empty string."""
+    given = expectation.arguments
+    low, high = given.get("min_value"), given.get("max_value")
+    if expectation.type in ("expect_column_values_to_be_between", "expect_column_value_lengths_to_be_between"):
+        what = "have a length " if "lengths" in expectation.type else "are "
+        if low is not None and high is not None:
+            return f"{what}not between {_value(low)} and {_value(high)}"
+        return f"{what}below {_value(low)}" if low is not None else f"{what}above {_value(high)}"
+    words = {
+        "expect_column_values_to_be_in_set": ("are none of", "value_set"),
+        "expect_column_values_to_not_be_in_set": ("are among", "value_set"),
+        "expect_column_values_to_match_regex": ("do not match", "regex"),
+        "expect_column_values_to_not_match_regex": ("match", "regex"),
+    }
+    if expectation.type in words:
+        said, key = words[expectation.type]
+        return f"{said} {_value(given.get(key))}"
+    if expectation.type == "expect_column_pair_values_a_to_be_greater_than_b":
+        than = "at least" if given.get("or_equal") else "greater than"
+        return f"are rows in which {given.get('column_A')} is not {than} {given.get('column_B')}"
+    return ""
 
 
 def _short(kind: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from expectations.cluster import BIN, EVERYTHING, Cell, Cluster, Shifted, find_clusters, find_shifted
 from expectations.definition import (
     Aggregate,
@@ -139,8 +141,8 @@ def slice_of(cluster: Cluster) -> Slice:
     """Returns the cluster's slice, with its first and last date where it is not on all."""
     dates = cluster.dates
     return Slice(
-        column=cluster.column if cluster.value or cluster.column != EVERYTHING else "all rows",
-        value=cluster.value or "any",
+        column="" if cluster.column == EVERYTHING else cluster.column,
+        value=cluster.value,
         since=dates[0] if dates else None,
         until=dates[-1] if dates else None,
         dates=len(dates),
@@ -149,8 +151,6 @@ def slice_of(cluster: Cluster) -> Slice:
 
 
 def _days(first: str, last: str) -> int:
-    from datetime import date
-
     return (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
 
 
