@@ -116,6 +116,8 @@ class Builder:
         model = compiled.model
         inputs = self._register_inputs(model)
         incremental = materialize.goes_on(model, self.warehouse.root, full_refresh=self.options.full_refresh)
+        if incremental:
+            self.warehouse.register(model.table)  # what `this` names
         candidate = materialize.make_candidate(self.warehouse, compiled, incremental=incremental)
         try:
             checks = self._audit(model.unique_id, candidate.frame) if self.options.checked else None

@@ -179,11 +179,8 @@ def _frame(spark: SparkSession, rows: Sequence[Mapping[str, Any]], columns: Sequ
 
 
 def _cause(error: Exception) -> str:
-    text = str(error)
-    match = re.search(r"Failed to convert the JSON string '(.*?)' to the data type \"(.*?)\"", text) or re.search(
-        r"value (.*?) .*?type \"?(\w+)", text
-    )
-    return f"{match.group(1)} is no {match.group(2)}." if match else first_words(error)
+    match = re.search(r"Cannot parse the value '(.*?)' of the JSON token .*? to target Spark data type \"(.*?)\"", str(error))
+    return f"{match.group(1)} is no {match.group(2).lower()}." if match else first_words(error)
 
 
 def _quoted(text: str) -> str:

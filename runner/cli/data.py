@@ -19,7 +19,7 @@ from runner.model import SourceTable
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from simulate.shop import Summary
+    from simulate.summary import Summary
 
 
 @click.command("generate", short_help="Write a simulated shop into the target's data folder.")

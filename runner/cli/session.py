@@ -62,6 +62,9 @@ class Command:
         """Gives a Spark session for the project's target, and stops it at the end."""
         from runner.spark import spark_session
 
+        import logging
+
+        logging.getLogger("SQLQueryContextLogger").disabled = True  # failed queries are told by the runner, with their line
         target = self.project().files.target
         with status("starting Spark"):
             session = spark_session(

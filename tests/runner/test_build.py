@@ -111,6 +111,7 @@ from {{ ref('stg_orders') }}
 def test_incremental_merge_updates_and_adds_by_key(shop: Shop) -> None:
     shop.file("models/merged.sql", MERGED)
     shop.build()
+    shop.spark.sql("drop table marts.merged")  # as in another process: the session does not know the table yet
     shop.land((2, 7.0), (3, 1.0))
     result = shop.build("merged")["merged"]
     assert (result.status, result.rows) == ("success", 3)

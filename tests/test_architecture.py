@@ -1,0 +1,133 @@
+"""Imports run one way: what a module may import, read from its syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("runner", "ingest", "expectations", "simulate")
+# From the bottom up: a module of the runner imports only modules that stand before it.
+LAYERS = (
+    "errors", "names", "documents", "model", "graph", "delta", "spark", "selection", "properties", "project", "render",
+    "compile", "warehouse", "explain", "materialize", "execute", "quality", "build", "unit_tests", "artifacts", "cli",
+)  # fmt: skip
+OPEN_TO_ALL = {"runner.errors", "runner.names", "runner.delta"}
+HEAVY = {"pyspark", "great_expectations", "pymongo", "happybase", "pandas", "altair", "delta", "scipy"}
+LIGHT = (
+    "errors",
+    "names",
+    "documents",
+    "model",
+    "graph",
+    "selection",
+    "properties",
+    "project",
+    "render",
+    "compile",
+    "execute",
+)
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path, *, at_import: bool = False) -> Iterator[str]:
+    """Yields the names of modules that a file imports; with `at_import` only those that importing the file imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped: set[ast.AST] = set()
+    if at_import:
+        for node in ast.walk(tree):
+            lazy = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            if lazy or typing:
+                skipped.update(ast.walk(node))
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("package", ["ingest", "expectations", "simulate"])
+def test_rooms_import_neither_each_other_nor_the_runner_above_them(package: str) -> None:
+    for path in modules(package):
+        for name in imports(path):
+            top = name.split(".")[0]
+            if top in PACKAGES and top != package:
+                assert ".".join(name.split(".")[:2]) in {*OPEN_TO_ALL, "runner"}, f"{path}: {name}"
+                assert name == "runner" or name.startswith(tuple(OPEN_TO_ALL)), f"{path}: {name}"
+
+
+def test_the_runner_imports_one_way() -> None:
+    for path in modules("runner"):
+        own = name_of(path).split(".")[1] if "." in name_of(path) else None
+        if own is None:
+            continue
+        assert own in LAYERS, f"{path}: name its place in LAYERS"
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == "runner" and len(parts) > 1 and parts[1] != own:
+                assert LAYERS.index(parts[1]) < LAYERS.index(own), f"{path}: {name}"
+
+
+def test_nothing_imports_the_command_line() -> None:
+    for package in PACKAGES:
+        for path in modules(package):
+            if not name_of(path).startswith("runner.cli"):
+                assert not [name for name in imports(path) if name.startswith("runner.cli")], path
+
+
+def test_parsing_imports_no_engine() -> None:
+    for module in LIGHT:
+        heavy = {name.split(".")[0] for name in imports(ROOT / "runner" / f"{module}.py", at_import=True)} & HEAVY
+        assert not heavy, f"{module}: {heavy}"
+
+
+def test_no_module_is_named_like_a_drawer_or_the_standard_library() -> None:
+    import sys
+
+    drawers = {"utils", "util", "helpers", "common", "base", "manager", "handler", "misc"}
+    for package in PACKAGES:
+        for path in modules(package):
+            stem = path.stem
+            assert stem not in drawers, path
+            assert stem.startswith("__") or stem not in sys.stdlib_module_names, path
+
+
+def test_every_function_is_typed_and_every_module_says_what_it_is() -> None:
+    for package in PACKAGES:
+        for path in modules(package):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            assert ast.get_docstring(tree), f"{path}: no docstring"
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef):
+                    assert node.returns is not None, f"{path}:{node.lineno}: {node.name} has no return type"
+
+
+def test_the_repository_names_no_registry_and_no_path_of_a_machine() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    hosts = re.compile(
+        r"pypi\.org|pythonhosted|maven\.org|maven\.apache\.org/maven2|registry\.npmjs|crates\.io|deb\.debian"
+    )
+    machine = re.compile(r"/(?:home|root|Users)/\w+|/work/")
+    for name in listed:
+        path = ROOT / name
+        if name == "tests/test_architecture.py" or not path.is_file() or path.suffix in {".png", ".jpg", ".svg"}:
+            continue
+        text = path.read_text(encoding="utf-8", errors="ignore")
+        assert not hosts.search(text), name
+        assert not machine.search(text), name
