@@ -71,7 +71,8 @@ class Preview:
 
     Attributes:
         parts: the files, each as one part.
-        paths_missing: paths of the contract that no looked-at record has; an inner path only where its outer occurs.
+        paths_missing: paths of the contract that no looked-at record has; an inner path only where its outer
+            occurs; none where there is no record.
     """
 
     parts: tuple[Part, ...]
@@ -185,7 +186,7 @@ def preview(contract: Contract, paths: Sequence[Path]) -> Preview:
 
     Raises:
         FormatError: a file is empty, truncated, or holds no JSON records.
-        ContractError: no path of the contract occurs in a file, or no record has the key, or there is no record.
+        ContractError: no path of the contract occurs in a file, or no record has the key.
     """
     parts = [inspect(path) for path in paths]
     seen: set[str] = set()
@@ -195,9 +196,9 @@ def preview(contract: Contract, paths: Sequence[Path]) -> Preview:
         if documents:
             seen |= _check_paths(contract, part, documents)
         looked_at += len(documents)
-    if not looked_at:
-        raise ContractError(f"{_names(paths)}: no record in it. Write it again; the table {contract} stays as it is.")
-    missing = [path for path in contract.paths() if path not in seen and _outer(path) in {"", *seen}]
+    missing = (
+        [path for path in contract.paths() if path not in seen and _outer(path) in {"", *seen}] if looked_at else []
+    )
     return Preview(parts=tuple(parts), paths_missing=tuple(missing))
 
 
@@ -246,10 +247,6 @@ def _outer(path: str) -> str:
     """Returns the path of the named thing around a path, empty for a column."""
     outer, _, _ = path.rpartition(".")
     return outer.removesuffix(".*").removesuffix("[]")
-
-
-def _names(paths: Sequence[Path]) -> str:
-    return str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
 
 
 def plan_parts(parts: Sequence[Part], cores: int) -> list[Part]:
