@@ -111,7 +111,8 @@ def _aggregate(data: Data, table: str, aggregates: Sequence[Aggregate], computed
     frame = data.table(table)
     computed.jobs += 1
     row = frame.agg(*expressions).collect()[0]
-    computed.values.update(zip(aggregates, row, strict=True))
+    for one, value in zip(aggregates, row, strict=True):
+        computed.values[one] = list(one.empty) if value is None and one.empty is not None else value
 
 
 def types_of(frame: DataFrame) -> dict[str, str]:

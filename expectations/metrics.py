@@ -210,7 +210,8 @@ def _column_metric(
             return None
         points = ", ".join(f"{float(point)!r}D" for point in values["quantiles"])
         number = f"nullif(CAST({column} AS DOUBLE), CAST('NaN' AS DOUBLE))"
-        return Aggregate(call=f"percentile_approx({number}, array({points}), {_EXACT})", where=where)
+        call = f"percentile_approx({number}, array({points}), {_EXACT})"
+        return Aggregate(call=call, where=where, empty=(None,) * len(values["quantiles"]))
     if name == "column.distinct_values.count" and not kind.startswith("map"):
         return Query(sql=f"SELECT count(DISTINCT {escape(column)}) AS value FROM {{this}}", where=where)
     return None

@@ -7,6 +7,7 @@ import json
 import re
 from decimal import Decimal
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,7 @@ def test_bins_cover_the_range_with_equal_widths(low: float, high: float) -> None
     edges = bin_edges(low, high)
     assert edges[0] <= low and high <= edges[-1]
     assert 1 <= len(edges) - 1 <= 42
-    widths = {round((b - a) / (edges[1] - edges[0]), 6) for a, b in zip(edges, edges[1:], strict=False)}
+    widths = {round((b - a) / (edges[1] - edges[0]), 6) for a, b in pairwise(edges)}
     assert widths == {1.0}
 
 
