@@ -63,42 +63,51 @@ with
 
     ),
 
-    with_orders as (
+    -- The furthest stage: an order has passed all stages, a confirmation page without one has not bought.
+    enriched as (
 
         select
-            numbered.* except (copy_number),
+            numbered.session_id,
+            numbered.user_id,
+            numbered.started_at,
+            numbered.ended_at,
+            numbered.session_date,
+            numbered.duration_seconds,
+            numbered.city,
+            numbered.state,
+            numbered.country,
+            numbered.device_type,
+            numbered.os,
+            numbered.browser,
+            numbered.referrer,
+            numbered.conversion_status,
+            numbered.page_view_count,
+            numbered.product_view_count,
+            numbered.cart_view_count,
+            numbered.checkout_view_count,
+            numbered.confirmation_view_count,
+            numbered.viewed_seconds,
+            numbered.viewed_product_ids,
+            numbered.cart_product_ids,
+            numbered.cart_unit_count,
+            numbered.cart_value,
             coalesce(orders_by_session.order_count, 0) as order_count,
-            {{ money("coalesce(orders_by_session.revenue, 0)") }} as revenue
+            {{ money("coalesce(orders_by_session.revenue, 0)") }} as revenue,
+            case
+                when orders_by_session.order_count > 0
+                then 4
+                when numbered.checkout_view_count > 0
+                then 3
+                when numbered.cart_view_count > 0 or numbered.cart_unit_count > 0
+                then 2
+                when numbered.product_view_count > 0 or size(numbered.viewed_product_ids) > 0
+                then 1
+                else 0
+            end as stage_order,
+            element_at(array('none', 'view', 'cart', 'checkout', 'purchase'), stage_order + 1) as stage_reached
         from numbered
         left join orders_by_session on numbered.session_id = orders_by_session.session_id
         where numbered.copy_number = 1
-
-    ),
-
-    -- The furthest stage: an order has passed all stages, a confirmation page without one has not bought.
-    staged as (
-
-        select
-            *,
-            case
-                when order_count > 0
-                then 4
-                when checkout_view_count > 0
-                then 3
-                when cart_view_count > 0 or cart_unit_count > 0
-                then 2
-                when product_view_count > 0 or size(viewed_product_ids) > 0
-                then 1
-                else 0
-            end as stage_order
-        from with_orders
-
-    ),
-
-    enriched as (
-
-        select *, element_at(array('none', 'view', 'cart', 'checkout', 'purchase'), stage_order + 1) as stage_reached
-        from staged
 
     )
 

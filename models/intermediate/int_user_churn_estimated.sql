@@ -46,24 +46,16 @@ with
             lapses.lapse_count,
             shop.shop_churn,
             (lapses.lapse_count + {{ var("churn_prior_periods") }} * shop.shop_churn)
-            / (lapses.followed_period_count + {{ var("churn_prior_periods") }}) as churn
-        from lapses
-        cross join shop
-
-    ),
-
-    lifespans as (
-
-        select
-            *,
+            / (lapses.followed_period_count + {{ var("churn_prior_periods") }}) as churn,
             -- Where nobody could lapse yet, the cap stands: least() passes over null.
             least(
                 cast({{ var("clv_lifespan_cap_months") }} as double),
                 try_divide({{ var("churn_period_days") }} / {{ var("days_per_month") }}d, churn)
             ) as expected_lifespan_months
-        from estimated
+        from lapses
+        cross join shop
 
     )
 
 select *
-from lifespans
+from estimated

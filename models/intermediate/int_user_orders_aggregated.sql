@@ -11,14 +11,13 @@ with
             {{ money("sum(total)") }} as revenue,
             min(ordered_at) as first_order_at,
             max(ordered_at) as last_order_at,
-            count(distinct order_date) as order_day_count
+            count(distinct order_date) as order_day_count,
+            {{ money("try_divide(sum(total), count(*))") }} as average_order_value
         from transactions
         where is_order and user_id is not null
         group by user_id
 
-    ),
-
-    averaged as (select *, {{ money("try_divide(revenue, order_count)") }} as average_order_value from totals)
+    )
 
 select *
-from averaged
+from totals

@@ -25,13 +25,12 @@ with
             last_at,
             cast(first_at as date) as first_date,
             cast(last_at as date) as last_date,
-            datediff(last_at, first_at) + 1 as window_days
+            datediff(last_at, first_at) + 1 as window_days,
+            window_days / {{ var("days_per_month") }}d as window_months
         from bounds
         where first_at is not null
 
-    ),
-
-    months as (select *, window_days / {{ var("days_per_month") }}d as window_months from days)
+    )
 
 select *
-from months
+from days

@@ -70,7 +70,13 @@ with
 
     ),
 
-    recommended as (select * from ranked where rank <= {{ var("recommendations_per_product") }})
+    recommended as (
+
+        select product_ref, recommended_product, rank, score, basket_similarity, coview_similarity, is_beyond_chance
+        from ranked
+        where rank <= {{ var("recommendations_per_product") }}
+
+    )
 
 select *
 from recommended

@@ -99,12 +99,11 @@ with
             pages_per_session,
             cart_rate,
             engagement_score,
-            {{ money("engagement_score * " ~ var("engagement_weight")) }} as engagement_value
+            {{ money("engagement_score * " ~ var("engagement_weight")) }} as engagement_value,
+            {{ money("purchase_value + engagement_value") }} as clv
         from joined
 
-    ),
-
-    summed as (select *, {{ money("purchase_value + engagement_value") }} as clv from valued)
+    )
 
 select *
-from summed
+from valued

@@ -30,7 +30,10 @@ with
     scored as (
 
         select
-            customers.*,
+            customers.user_id,
+            customers.recency_days,
+            customers.order_count,
+            customers.revenue,
             5 - size(filter(cuts.recency_cuts, cut -> customers.recency_days > cut)) as recency_score,
             1 + size(filter(cuts.frequency_cuts, cut -> customers.order_count > cut)) as frequency_score,
             1 + size(filter(cuts.monetary_cuts, cut -> customers.revenue > cut)) as monetary_score

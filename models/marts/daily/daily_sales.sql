@@ -4,24 +4,6 @@ with
 
     transactions as (select * from {{ ref("stg_mongodb__transactions") }}),
 
-    orders as (
-
-        select *
-        from transactions
-        where
-            is_order
-            -- A null key never meets itself in a merge; the source's checks find orders without a time.
-            and order_date is not null
-            {% if is_incremental() %}
-                and order_date >= (
-                    select
-                        coalesce(date_sub(max(order_date), {{ var("daily_sales_lookback_days") }}), date '0001-01-01')
-                    from {{ this }}
-                )
-            {% endif %}
-
-    ),
-
     daily as (
 
         select
@@ -37,7 +19,18 @@ with
             {{ money("coalesce(sum(total) filter (where is_linked), 0)") }} as linked_revenue,
             {{ money("coalesce(sum(total) filter (where not is_linked), 0)") }} as standalone_revenue,
             {{ money("try_divide(sum(total), count(*))") }} as average_order_value
-        from orders
+        from transactions
+        where
+            is_order
+            -- A null key never meets itself in a merge; the source's checks find orders without a time.
+            and order_date is not null
+            {% if is_incremental() %}
+                and order_date >= (
+                    select
+                        coalesce(date_sub(max(order_date), {{ var("daily_sales_lookback_days") }}), date '0001-01-01')
+                    from {{ this }}
+                )
+            {% endif %}
         group by order_date
 
     )

@@ -22,7 +22,10 @@ with
     weeks as (
 
         select
-            *,
+            order_date,
+            order_count,
+            revenue,
+            average_order_value,
             count(*) over week = 7 as has_full_week,
             avg(order_count) over week as mean_order_count,
             avg(cast(revenue as double)) over week as mean_revenue,

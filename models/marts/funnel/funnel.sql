@@ -38,13 +38,13 @@ with
 
     levels as (
 
-        select *
+        select level, stages, counts
         from session_level
         union all
-        select *
+        select level, stages, counts
         from user_level
         union all
-        select *
+        select level, stages, counts
         from event_level
 
     ),

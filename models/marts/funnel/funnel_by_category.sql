@@ -58,7 +58,12 @@ with
         select
             steps.category_id,
             coalesce(categories.category_name, 'unknown') as category_name,
-            steps.* except (category_id)
+            steps.stage,
+            steps.stage_order,
+            steps.count,
+            steps.step_conversion,
+            steps.overall_conversion,
+            steps.drop_off
         from steps
         left join categories on steps.category_id = categories.category_id
 

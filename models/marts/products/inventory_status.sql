@@ -18,25 +18,16 @@ with
             products.units_sold,
             products.revenue,
             products.units_sold / observed_window.window_days as units_per_day,
-            products.revenue / cast(observed_window.window_days as double) as revenue_per_day
+            products.revenue / cast(observed_window.window_days as double) as revenue_per_day,
+            try_divide(stock.current_stock, units_per_day) as days_of_cover,
+            coalesce(stock.current_stock <= 0, false) as is_out_of_stock,
+            coalesce(stock.current_stock < {{ var("low_stock_units") }}, false) as is_below_low_stock_units,
+            coalesce(days_of_cover < {{ var("low_stock_days_of_cover") }}, false) as is_below_days_of_cover,
+            coalesce(stock.current_stock > 0 and units_per_day = 0, false)
+            or coalesce(days_of_cover > {{ var("overstock_days_of_cover") }}, false) as is_overstocked
         from products
         inner join stock on products.product_id = stock.product_id
         left join observed_window on true
-
-    ),
-
-    covered as (select *, try_divide(current_stock, units_per_day) as days_of_cover from rates),
-
-    flagged as (
-
-        select
-            *,
-            coalesce(current_stock <= 0, false) as is_out_of_stock,
-            coalesce(current_stock < {{ var("low_stock_units") }}, false) as is_below_low_stock_units,
-            coalesce(days_of_cover < {{ var("low_stock_days_of_cover") }}, false) as is_below_days_of_cover,
-            coalesce(current_stock > 0 and units_per_day = 0, false)
-            or coalesce(days_of_cover > {{ var("overstock_days_of_cover") }}, false) as is_overstocked
-        from covered
 
     ),
 
@@ -74,7 +65,7 @@ with
                     ~ " - days_of_cover), 0)"
                 )
             }} as revenue_at_risk
-        from flagged
+        from rates
 
     )
 

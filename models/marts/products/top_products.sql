@@ -21,7 +21,23 @@ with
 
     ),
 
-    top as (select * from ranked where revenue_rank <= {{ var("top_products_count") }})
+    top as (
+
+        select
+            product_id,
+            product_name,
+            category_name,
+            order_count,
+            units_sold,
+            revenue,
+            revenue_rank,
+            units_rank,
+            revenue_share,
+            cumulative_revenue_share
+        from ranked
+        where revenue_rank <= {{ var("top_products_count") }}
+
+    )
 
 select *
 from top

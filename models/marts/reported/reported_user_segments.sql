@@ -10,12 +10,11 @@ with
             revenue as total_spent,
             order_count,
             if(revenue >= 1000, 'VIP', 'Regular') as value_segment,
-            if(order_count >= 10, 'Very Frequent', 'Occasional') as frequency_segment
+            if(order_count >= 10, 'Very Frequent', 'Occasional') as frequency_segment,
+            concat(value_segment, ' | ', frequency_segment) as segment
         from user_orders
 
-    ),
-
-    named as (select *, concat(value_segment, ' | ', frequency_segment) as segment from segmented)
+    )
 
 select *
-from named
+from segmented

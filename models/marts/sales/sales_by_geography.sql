@@ -35,7 +35,12 @@ with
     compared as (
 
         select
-            *,
+            country,
+            state,
+            user_count,
+            customer_count,
+            order_count,
+            revenue,
             {{ money("try_divide(revenue, order_count)") }} as average_order_value,
             {{ money("try_divide(revenue, user_count)") }} as revenue_per_user,
             {{ share("revenue", "sum(revenue) over ()") }} as revenue_share
