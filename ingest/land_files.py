@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from ingest.contract import Contract
@@ -19,6 +20,8 @@ from ingest.landing import Landed, Progress, Snapshot, land, standing
 from ingest.parquet_source import count_rows, read_parquet
 from runner import delta
 from runner.errors import ContractError
+
+_KEEPS_ROWS = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "FSCK"}
 
 
 def land_files(
@@ -65,15 +68,19 @@ def land_files(
             states = [FileState(path.name, stamps[path], digests[path].result()).as_dict() for path in paths]
             return {"files": states, "paths_missing": list(source.paths_missing)}
 
-        landed = land(
-            spark,
-            contract,
-            source.decoded,
-            warehouse=warehouse,
-            snapshot=snapshot,
-            describe=describe,
-            read=source.read,
-        )
+        try:
+            landed = land(
+                spark,
+                contract,
+                source.decoded,
+                warehouse=warehouse,
+                snapshot=snapshot,
+                describe=describe,
+                read=source.read,
+            )
+        except BaseException:
+            reader.shutdown(wait=False, cancel_futures=True)  # the digests are of no use now
+            raise
     return replace(landed, paths_missing=source.paths_missing, seconds=time.monotonic() - started)
 
 
@@ -82,15 +89,24 @@ def unchanged(contract: Contract, paths: Sequence[Path], warehouse: Path) -> str
 
     A file is the one that was landed where its size and times are, or where its content's digest is. Asks no Spark.
     """
-    said = delta.metadata(contract.ref.path(warehouse))
+    table = contract.ref.path(warehouse)
+    said = delta.metadata(table)
     if said.get("kind") != "landing" or said.get("contract") != contract.digest():
         return None
     known = {state.name: state for state in map(FileState.from_dict, said["files"])}
     if known.keys() != {path.name for path in paths}:
         return None
+    if _was_changed_since(table, said["version"]):
+        return None
     if not all(is_unchanged(path, known[path.name]) for path in paths):
         return None
     return f"unchanged since version {said['version']}"
+
+
+def _was_changed_since(table: Path, version: int) -> bool:
+    """True where a later commit changed the table's rows: somebody's write, or a return to an older version."""
+    entries = DeltaTable(str(table)).history()
+    return any(entry["version"] > version and entry["operation"] not in _KEEPS_ROWS for entry in entries)
 
 
 @dataclass(frozen=True, slots=True)

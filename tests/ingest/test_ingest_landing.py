@@ -256,7 +256,7 @@ def test_the_same_files_are_not_landed_twice(spark: SparkSession, tmp_path: Path
     assert set(new["_snapshot_id"].to_pylist()) == {"fourth"}
 
 
-@pytest.mark.parametrize("change", ["one byte", "a further file", "a file less", "another contract"])
+@pytest.mark.parametrize("change", ["one byte", "a further file", "a file less", "another contract", "rows by hand"])
 def test_what_changed_is_landed_again(change: str, spark: SparkSession, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     path = write(raw, "sessions_0.json", [session(1)])
@@ -271,10 +271,21 @@ def test_what_changed_is_landed_again(change: str, spark: SparkSession, tmp_path
         write(raw, "sessions_2.json", [session(3)])
     elif change == "a file less":
         path.unlink()
+    elif change == "rows by hand":
+        DeltaTable(str(tmp_path / "warehouse/hbase/sessions")).delete("session_id = 'sess_0001'")
     else:
         contract = Contract("hbase", "sessions", CONTRACT.columns[:3], ("session_id",))
     landed = land(spark, tmp_path, contract=contract)
-    assert (landed.skipped, landed.version) == (None, 1)
+    assert (landed.skipped, landed.version) == (None, 2 if change == "rows by hand" else 1)
+
+
+def test_compaction_is_no_change(spark: SparkSession, tmp_path: Path) -> None:
+    write(tmp_path / "raw", "sessions_0.json", [session(1)])
+    write(tmp_path / "raw", "sessions_1.json", [session(2)])
+    land(spark, tmp_path)
+    DeltaTable(str(tmp_path / "warehouse/hbase/sessions")).optimize.compact()
+    assert delta.version(tmp_path / "warehouse/hbase/sessions") == 1
+    assert land(spark, tmp_path).skipped == "unchanged since version 0"
 
 
 def test_a_failure_leaves_the_last_version(spark: SparkSession, tmp_path: Path) -> None:
