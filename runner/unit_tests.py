@@ -179,7 +179,9 @@ def _frame(spark: SparkSession, rows: Sequence[Mapping[str, Any]], columns: Sequ
 
 
 def _cause(error: Exception) -> str:
-    match = re.search(r"Cannot parse the value '(.*?)' of the JSON token .*? to target Spark data type \"(.*?)\"", str(error))
+    match = re.search(
+        r"Cannot parse the value '(.*?)' of the JSON token .*? to target Spark data type \"(.*?)\"", str(error)
+    )
     return f"{match.group(1)} is no {match.group(2).lower()}." if match else first_words(error)
 
 

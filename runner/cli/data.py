@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -19,6 +18,8 @@ from runner.model import SourceTable
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from ingest.contract import Contract
+    from ingest.landing import Landed
     from simulate.summary import Summary
 
 
@@ -114,8 +115,12 @@ def ingest_command(command: Command, sources: tuple[str, ...], folder: Path | No
     """
     project = command.project()
     tables = chosen_tables(project, sources)
-    with command.spark() as spark:
-        failed = land_tables(project, spark, tables, folder=folder, force=force)
+    landing = Landing(project, tables, folder=folder)
+    waiting = tables if force else landing.skip_unchanged()
+    failed = []
+    if waiting:  # a run with nothing to do starts no Spark
+        with command.spark() as spark:
+            failed = landing.land(spark, waiting, force=force)
     say(f"run: {len(tables) - len(failed)} of {len(tables)} tables landed in {command.elapsed:.1f} s.")
     return 2 if failed else 0
 
@@ -138,47 +143,86 @@ def chosen_tables(project: Project, words: Sequence[str]) -> list[SourceTable]:
     return list(found.values())
 
 
-def land_tables(
-    project: Project,
-    spark: SparkSession,
-    tables: Sequence[SourceTable],
-    *,
-    folder: Path | None = None,
-    force: bool = False,
-) -> list[str]:
-    """Lands tables one after the other, all under one snapshot id; returns the labels of those that failed."""
-    from ingest.landing import Snapshot
+class Landing:
+    """Lands tables one after the other, all under one snapshot, and tells how each ended.
 
-    snapshot = Snapshot(snapshot_id=uuid.uuid4().hex, taken_at=datetime.now(UTC))
-    width = max(len(table.label) for table in tables)
-    failed = []
-    for table in tables:
-        started = time.perf_counter()
-        try:
-            landed = _land(project, spark, table, folder or project.files.target.data, snapshot, force)
-        except ProjectError as error:
-            failed.append(table.label)
-            say(f"{click.style('ERROR   ', fg='red')}  {table.label:<{width}} {error}")
-            continue
-        seconds = time.perf_counter() - started
-        word = "same" if landed.skipped else "landed"
-        colour = "yellow" if landed.counts.quarantined else "green"
-        line = f"{click.style(f'{word:<8}', fg=colour)}  {table.label:<{width}} {landed.counts.landed:>12,} rows {seconds:>7.1f} s"
-        say(line if not landed.skipped else f"{line}  {landed.skipped}")
+    Args:
+        tables: what will be landed; messages are aligned to their names.
+        folder: where the files are; the target's data folder by default.
+    """
+
+    def __init__(self, project: Project, tables: Sequence[SourceTable], *, folder: Path | None = None) -> None:
+        from ingest.landing import Snapshot
+
+        self._project = project
+        self._tables = tables
+        self._folder = folder or project.files.target.data
+        self._snapshot = Snapshot(snapshot_id=uuid.uuid4().hex, taken_at=datetime.now(UTC))
+        self._width = max(len(table.label) for table in tables)
+
+    def skip_unchanged(self) -> list[SourceTable]:
+        """Tells of each table whose files are landed already; returns the others. Asks no Spark."""
+        from ingest.files import find_files
+        from ingest.land_files import unchanged
+        from ingest.landing import standing
+
+        waiting = []
+        for table in self._tables:
+            try:
+                contract = _contract(table)
+                reason = unchanged(contract, find_files(self._folder, table.files or ""), self._project.warehouse)
+            except ProjectError:
+                waiting.append(table)  # landing it will say what is wrong
+                continue
+            if reason is None:
+                waiting.append(table)
+            else:
+                self._tell(table, standing(contract, self._project.warehouse, skipped=reason))
+        return waiting
+
+    def land(self, spark: SparkSession, tables: Sequence[SourceTable], *, force: bool = False) -> list[str]:
+        """Lands tables; returns the labels of those that failed."""
+        from ingest.land_files import land_files
+
+        failed = []
+        for table in tables:
+            try:
+                landed = land_files(
+                    spark,
+                    _contract(table),
+                    folder=self._folder,
+                    pattern=table.files or "",
+                    warehouse=self._project.warehouse,
+                    snapshot=self._snapshot,
+                    force=force,
+                    cores=spark.sparkContext.defaultParallelism,
+                )
+            except ProjectError as error:
+                failed.append(table.label)
+                say(f"{click.style('ERROR   ', fg='red')}  {table.label:<{self._width}} {error}")
+                continue
+            self._tell(table, landed)
+        return failed
+
+    def _tell(self, table: SourceTable, landed: Landed) -> None:
+        counts = landed.counts
+        word = click.style(
+            f"{'same' if landed.skipped else 'landed':<8}", fg="yellow" if counts.quarantined else "green"
+        )
+        line = f"{word}  {table.label:<{self._width}} {counts.landed:>12,} rows"
+        say(f"{line}  {landed.skipped}" if landed.skipped else f"{line} {landed.seconds:>7.1f} s")
         for reason in landed.reasons[:5]:
             say(f"{'':<10}{reason.count:,} in {table.table}__quarantine: {reason.problem}, e.g. {reason.example}")
-        if landed.counts.rescued:
+        if counts.rescued:
             say(
-                f"{'':<10}{landed.counts.rescued:,} rows have fields that sources.yml does not name; they are kept in _rescued"
+                f"{'':<10}{counts.rescued:,} rows have fields that sources.yml does not name; they are kept in _rescued"
             )
         for path in landed.paths_missing:
             say(f"{'':<10}no record has {path}, which sources.yml names")
-    return failed
 
 
-def _land(project: Project, spark: SparkSession, table: SourceTable, folder: Path, snapshot: Any, force: bool) -> Any:
+def _contract(table: SourceTable) -> Contract:
     from ingest.contract import Column, Contract
-    from ingest.land_files import land_files
 
     if table.files is None:
         raise ProjectError(
@@ -188,7 +232,7 @@ def _land(project: Project, spark: SparkSession, table: SourceTable, folder: Pat
         raise ProjectError(
             f'{table.place}: table "{table.label}" needs "columns" with types: they are the contract of its landing.'
         )
-    contract = Contract(
+    return Contract(
         source=table.source,
         table=table.name,
         columns=tuple(
@@ -196,13 +240,4 @@ def _land(project: Project, spark: SparkSession, table: SourceTable, folder: Pat
             for column in table.columns
         ),
         key=table.key,
-    )
-    return land_files(
-        spark,
-        contract,
-        folder=folder,
-        pattern=table.files,
-        warehouse=project.warehouse,
-        snapshot=snapshot,
-        force=force,
     )

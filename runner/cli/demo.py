@@ -29,7 +29,7 @@ def demo_command(command: Command, sessions: int, seed: int) -> int:
     summary = write_shop(folder, sessions=sessions, seed=seed)
     for line in summary.lines():
         say(line)
-    results = build_all(command)
+    results = build_all(command, full_refresh=True)  # another shop may have been here
     code = finish(command, results, verb="tables")
     if code == 0:
         for line in _figures(project):

@@ -60,11 +60,13 @@ class Command:
     @contextmanager
     def spark(self) -> Iterator[SparkSession]:
         """Gives a Spark session for the project's target, and stops it at the end."""
-        from runner.spark import spark_session
-
         import logging
 
-        logging.getLogger("SQLQueryContextLogger").disabled = True  # failed queries are told by the runner, with their line
+        from runner.spark import spark_session
+
+        logging.getLogger(
+            "SQLQueryContextLogger"
+        ).disabled = True  # failed queries are told by the runner, with their line
         target = self.project().files.target
         with status("starting Spark"):
             session = spark_session(

@@ -116,14 +116,15 @@ def build_all(
     threads: int | None = None,
 ) -> list[NodeResult]:
     """Lands, checks and builds what is selected, in one Spark session."""
-    from runner.cli.data import land_tables
+    from runner.cli.data import Landing
 
     project = command.project()
     nodes = project.select(select, exclude, kinds=("model", "source"))
     quality = command.quality()
     tables = [table for node in nodes if isinstance(table := project.node(node), SourceTable)]
     with command.spark() as spark:
-        failed = set(land_tables(project, spark, tables)) if tables else set()
+        landing = Landing(project, tables) if tables else None
+        failed = landing.land(spark, landing.skip_unchanged()) if landing else []
         unlanded = [table.unique_id for table in tables if table.label in failed]
         stopped = quality.graph.descendants(unlanded) | set(unlanded)
         runnable = [node for node in nodes if node not in stopped]
