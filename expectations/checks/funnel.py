@@ -44,7 +44,7 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
         last = f"s{len(stages) - 1}"
         needs["funnels"] = Query(
             sql=f"SELECT *, count(*) OVER () AS total, sum(CAST(bad AS INT)) OVER () AS broken, "
-            f"max({last}) OVER () AS purchases FROM (SELECT *, {bad} AS bad FROM ({inner})) "
+            f"sum({last}) OVER () AS purchases FROM (SELECT *, {bad} AS bad FROM ({inner})) "
             "ORDER BY bad DESC, funnel LIMIT 20",
             where=table.where,
         )

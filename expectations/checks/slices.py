@@ -27,7 +27,6 @@ from expectations.words import count, figure, measured, percent
 CLUSTERED_SLICE = "one slice's values packed into a narrow band"
 SHIFTED_SLICE = "one slice on another scale"
 _MOST_CELLS = 400_000
-_WHOLE = ("tinyint", "smallint", "int", "bigint")
 
 
 def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
@@ -38,19 +37,19 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
         f"named_struct('c', {literal(name)}, 'v', coalesce(CAST({quoted(name)} AS STRING), 'null'))" for name in slices
     )
     pairs = pairs or f"named_struct('c', {literal(EVERYTHING)}, 'v', '')"
-    whole = table.columns.get(arguments["column"], "").lower() in _WHOLE
     inner = (
         f"SELECT explode(array({pairs})) AS slice, {day} AS day, "
-        f"CAST(floor(ln(CAST({column} AS DOUBLE)) / {BIN!r}D) AS INT) AS bin FROM {{this}} "
+        f"CAST(floor(ln(CAST({column} AS DOUBLE)) / {BIN!r}D) AS INT) AS bin, "
+        f"typeof({column}) IN ('tinyint', 'smallint', 'int', 'bigint') AS whole FROM {{this}} "
         f"WHERE CAST({column} AS DOUBLE) > 0 AND CAST({column} AS DOUBLE) < 1e30"
     )
     # Escaping first and naming the table after it, so that braces in a column's name stay what they are.
     inner = escape(inner).replace("{{this}}", "{this}")
     return {
         "rows": Aggregate(call=f"count({column})", where=table.where),
-        "whole": Aggregate(call=f"max({'TRUE' if whole else 'FALSE'})", where=table.where),
         "cells": Query(
-            sql=f"SELECT slice.c AS c, slice.v AS v, day, bin, count(*) AS n FROM ({inner}) "
+            sql=f"SELECT slice.c AS c, slice.v AS v, day, bin, count(*) AS n, first(whole) AS whole "
+            f"FROM ({inner}) "
             f"GROUP BY slice.c, slice.v, day, bin LIMIT {_MOST_CELLS}",
             where=table.where,
             limit=_MOST_CELLS,
@@ -67,7 +66,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         cells,
         least_excess=arguments["warn_excess"],
         min_rows=arguments["min_rows"],
-        whole_numbers=bool(values["whole"]),
+        whole_numbers=any(row["whole"] for row in values["cells"][:1]),
     )
     shifted = find_shifted(cells, least_ratio=arguments["warn_median_ratio"], min_rows=arguments["min_rows"])
     numbers = {"rows": values["rows"], "clusters": len(clusters), "shifted": len(shifted)}

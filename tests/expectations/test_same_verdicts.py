@@ -14,6 +14,9 @@ from expectations.suite import Expectation, Suite
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# Great Expectations warns of row conditions as text, which are what people write, each time it copies one.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 SCHEMA = "i int, l bigint, d double, m decimal(12,2), s string, b boolean, day date, at timestamp, j int"
 
 

@@ -20,6 +20,9 @@ from runner.errors import NotFoundError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+# Great Expectations warns of row conditions as text, which are what people write, each time it copies one.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 START = datetime.datetime(2024, 1, 1)
 N = 4_000
 DAY = 86_400
