@@ -95,8 +95,24 @@ def delta_jars() -> list[Path]:
     return jars
 
 
+# Below this many bytes of input, compiling costs more than it saves: plans are interpreted, and the JVM stops at its
+# quick compiler. Measured on the demo (27 MB): 131 instead of 243 seconds of CPU for building and checking all models.
+SMALL_BYTES = 256 * 2**20
+_SMALL = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.shuffle.partitions": "2",
+}
+_SMALL_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+
+
 def spark_session(
-    name: str = "sluice", *, scratch: Path, master: str | None = None, settings: Mapping[str, str] | None = None
+    name: str = "sluice",
+    *,
+    scratch: Path,
+    master: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    small: bool = False,
 ) -> SparkSession:
     """Returns a Spark session with Delta, set up for this project.
 
@@ -105,6 +121,7 @@ def spark_session(
         scratch: a folder for what Spark spills and for its (unused) default warehouse.
         master: where Spark runs; `local[*]` by default.
         settings: further Spark settings; they win over ours.
+        small: set up for data below `SMALL_BYTES`.
 
     Raises:
         MachineError: Java or Delta's jars are missing.
@@ -133,7 +150,9 @@ def spark_session(
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.scheduler.mode": "FAIR",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log} -Duser.timezone=UTC -XX:+UseParallelGC",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log} -Duser.timezone=UTC "
+        + (_SMALL_JAVA if small else "-XX:+UseParallelGC"),
+        **(_SMALL if small else {}),
     }
     if local:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")

@@ -27,7 +27,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "tests",
         scratch=tmp_path_factory.mktemp("spark"),
         master="local[2]",
-        settings={"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "2g"},
+        settings={"spark.driver.memory": "2g"},
+        small=True,
     )
     yield session
     session.stop()

@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import yaml
 
 from runner.compile import Project, load_project
 from runner.errors import ProjectError
-from runner.project import find_root
+from runner.project import Target, find_root
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,27 +59,41 @@ class Command:
         return load_quality(self.project())
 
     @contextmanager
-    def spark(self) -> Iterator[SparkSession]:
-        """Gives a Spark session for the project's target, and stops it at the end."""
+    def spark(self, *, checks: bool = False) -> Iterator[SparkSession]:
+        """Gives a Spark session for the project's target, and stops it at the end; `checks`: suites will run in it."""
         import logging
 
-        from runner.spark import spark_session
+        from runner.spark import SMALL_BYTES, spark_session
 
         logging.getLogger(
             "SQLQueryContextLogger"
         ).disabled = True  # failed queries are told by the runner, with their line
         target = self.project().files.target
-        with status("starting Spark"):
+        with status("starting Spark"), ThreadPoolExecutor(1) as beside:
+            if checks:  # Great Expectations is slow to import; Spark's start leaves a core free
+                from expectations.validate import preload
+
+                beside.submit(preload)
             session = spark_session(
                 f"sluice {self.project().files.name}",
                 scratch=self.project().files.target_folder / "scratch",
                 master=target.master,
                 settings=target.spark,
+                small=_input_bytes(target) < SMALL_BYTES,
             )
         try:
             yield session
         finally:
             session.stop()
+
+
+def _input_bytes(target: Target) -> int:
+    """Returns the size of the target's input: its files, or where there are none what the warehouse holds."""
+    files = sum(path.stat().st_size for path in target.data.rglob("*") if path.is_file()) if target.data.is_dir() else 0
+    tables = (
+        sum(path.stat().st_size for path in target.warehouse.rglob("*.parquet")) if target.warehouse.is_dir() else 0
+    )
+    return max(files, tables)
 
 
 def console() -> Console:

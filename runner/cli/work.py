@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def models_command(
     project = command.project()
     nodes = project.select(select, exclude)
     quality = command.quality()
-    with command.spark() as spark:
+    with command.spark(checks=True) as spark:
         results = build_nodes(
             command, spark, quality, nodes, full_refresh=full_refresh, fail_fast=fail_fast, threads=threads
         )
@@ -76,7 +77,7 @@ def checks_command(
             "none of the selected tables has a check. Write one in a property file or in expectations/suites."
         )
     options = BuildOptions(threads=threads or project.files.target.threads)
-    with command.spark() as spark, Teller(project, nodes) as teller:
+    with command.spark(checks=True) as spark, Teller(project, nodes) as teller:
         builder = Builder(project, quality, spark, run_id=command.invocation_id, options=options)
         results = builder.check(nodes, started=teller.started, ended=teller.ended)
     return finish(command, results, verb="tables checked", data_docs=data_docs)
@@ -122,7 +123,7 @@ def build_all(
     nodes = project.select(select, exclude, kinds=("model", "source"))
     quality = command.quality()
     tables = [table for node in nodes if isinstance(table := project.node(node), SourceTable)]
-    with command.spark() as spark:
+    with command.spark(checks=True) as spark:
         landing = Landing(project, tables) if tables else None
         failed = landing.land(spark, landing.skip_unchanged()) if landing else []
         unlanded = [table.unique_id for table in tables if table.label in failed]
@@ -200,6 +201,7 @@ def write_reports(command: Command, results: Sequence[NodeResult], *, data_docs:
         project=project.files.name,
         target=project.files.target.name,
         seconds=command.elapsed,
+        finished_at=datetime.now(UTC),
         withheld=tuple(project.node(result.unique_id).name for result in results if result.status == "withheld"),
     )
     page = write_report(checked, project.files.target_folder / "report", run=run)
