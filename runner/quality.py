@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from expectations.suite import Expectation, Suite, from_generic_test, load_suites
@@ -38,7 +40,7 @@ def load_quality(project: Project) -> Quality:
     by_label: dict[str, Model | SourceTable] = {**project.models, **project.sources}
     written: dict[str, Suite] = {}
     for folder in project.files.suite_paths:
-        for suite in load_suites(folder) if folder.is_dir() else ():
+        for suite in _suites(project, folder):
             if suite.model in project.disabled:
                 continue
             if suite.model not in by_label:
@@ -74,6 +76,25 @@ def load_quality(project: Project) -> Quality:
     for node_id, of in references.items():
         edges[node_id] |= set(of.values()) - {node_id}
     return Quality(suites=suites, references=references, graph=Graph(edges))
+
+
+def _suites(project: Project, folder: Path) -> list[Suite]:
+    """Reads a folder's suites, with places relative to the project."""
+    if not folder.is_dir():
+        return []
+    root = f"{project.root}{os.sep}"
+    try:
+        found = load_suites(folder)
+    except ProjectError as error:
+        error.args = (str(error).replace(root, ""),)
+        raise
+    return [
+        replace(
+            suite,
+            expectations=tuple(replace(one, place=one.place.removeprefix(root)) for one in suite.expectations),
+        )
+        for suite in found
+    ]
 
 
 def _suite_of(label: str, node: Model | SourceTable, written: Suite | None) -> Suite | None:

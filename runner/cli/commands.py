@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -79,6 +80,22 @@ def main(arguments: list[str] | None = None) -> Any:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (head, less) has gone
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def script() -> None:
+    """The console script: `main`, then an end without tearing down native libraries.
+
+    Arrow's and V8's threads may still run when the interpreter unloads them, which aborts a process that did its work.
+    """
+    code = 0
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 0
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BrokenPipeError):
+            stream.flush()
+    os._exit(code)
 
 
 def _end(message: str, code: int) -> None:
