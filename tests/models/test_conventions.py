@@ -170,14 +170,14 @@ def test_each_input_has_one_import(model: str) -> None:
     text = sql(model)
     inputs = [*_REF.findall(text), *(".".join(found) for found in _SOURCE.findall(text))]
     assert len(inputs) == len(set(inputs))
-    imports = re.findall(r"^    \w+ as \(select \* from \{\{[^}]*\}\}\)", text, flags=re.MULTILINE)
+    imports = re.findall(r"^    \w+ as \(select \* from \{\{ (?:ref|source)\([^}]*\}\}\)", text, flags=re.MULTILINE)
     assert len(imports) == len(inputs)
 
 
 @every_model
 def test_nobody_names_a_table_by_hand(model: str) -> None:
     text = sql(model)
-    steps = set(re.findall(r"^    (\w+) as \(", text, flags=re.MULTILINE))
+    steps = set(re.findall(r"^ +(\w+) as \(", text, flags=re.MULTILINE))
     if "funnel_by(" in text:
         steps |= set(re.findall(r"^    (\w+) as \(", MACROS["funnel_by"].read_text(), flags=re.MULTILINE))
     read = re.findall(r"\b(?:from|join)\s+(\{\{|[\w.`]+)", text)
@@ -186,7 +186,7 @@ def test_nobody_names_a_table_by_hand(model: str) -> None:
 
 @every_model
 def test_a_star_stands_in_imports_and_at_the_end(model: str) -> None:
-    text = _REF.sub("INPUT", _SOURCE.sub("INPUT", sql(model)))
+    text = re.sub(r"\{\{ (?:ref\(.*?\)|source\(.*?\)|this) \}\}", "INPUT", sql(model))
     assert text.rstrip().splitlines()[-2].strip() == "select *"
     inner = re.sub(r"\(select \* from INPUT\)", "", text.rsplit("select *", 1)[0])
     stars = re.findall(r"select\s+\*(?!,\s+row_number\(\))|\w+\.\*", inner)  # a step that numbers rows keeps them whole

@@ -4,7 +4,8 @@ with
 
     transactions as (select * from {{ ref("stg_mongodb__transactions") }}),
 
-    daily as (
+    -- A null key never meets itself in a merge; the checks find orders without a time.
+    orders_by_day as (
 
         select
             order_date,
@@ -13,27 +14,53 @@ with
             count_if(is_linked) as linked_order_count,
             count_if(not is_linked) as standalone_order_count,
             sum(item_count) as item_count,
-            {{ money("sum(subtotal)") }} as subtotal,
-            {{ money("sum(discount)") }} as discount,
-            {{ money("sum(total)") }} as revenue,
+            {{ money("coalesce(sum(subtotal), 0)") }} as subtotal,
+            {{ money("coalesce(sum(discount), 0)") }} as discount,
+            {{ money("coalesce(sum(total), 0)") }} as revenue,
             {{ money("coalesce(sum(total) filter (where is_linked), 0)") }} as linked_revenue,
             {{ money("coalesce(sum(total) filter (where not is_linked), 0)") }} as standalone_revenue,
             {{ money("try_divide(sum(total), count(*))") }} as average_order_value
         from transactions
-        where
-            is_order
-            -- A null key never meets itself in a merge; the source's checks find orders without a time.
-            and order_date is not null
-            {% if is_incremental() %}
-                and order_date >= (
-                    select
-                        coalesce(date_sub(max(order_date), {{ var("daily_sales_lookback_days") }}), date '0001-01-01')
-                    from {{ this }}
-                )
-            {% endif %}
+        where is_order and order_date is not null
         group by order_date
 
     )
 
+    {% if is_incremental() %}
+        ,
+
+        published as (select * from {{ this }}),
+
+        -- A landing is a whole snapshot: any day may have changed, and a day that lost its orders stays, at zero.
+        changed_days as (
+
+            select
+                coalesce(orders_by_day.order_date, published.order_date) as order_date,
+                coalesce(orders_by_day.order_count, 0) as order_count,
+                coalesce(orders_by_day.customer_count, 0) as customer_count,
+                coalesce(orders_by_day.linked_order_count, 0) as linked_order_count,
+                coalesce(orders_by_day.standalone_order_count, 0) as standalone_order_count,
+                coalesce(orders_by_day.item_count, 0) as item_count,
+                {{ money("coalesce(orders_by_day.subtotal, 0)") }} as subtotal,
+                {{ money("coalesce(orders_by_day.discount, 0)") }} as discount,
+                {{ money("coalesce(orders_by_day.revenue, 0)") }} as revenue,
+                {{ money("coalesce(orders_by_day.linked_revenue, 0)") }} as linked_revenue,
+                {{ money("coalesce(orders_by_day.standalone_revenue, 0)") }} as standalone_revenue,
+                orders_by_day.average_order_value
+            from orders_by_day
+            full outer join published on orders_by_day.order_date = published.order_date
+            where
+                coalesce(orders_by_day.order_count, 0) <> coalesce(published.order_count, 0)
+                or coalesce(orders_by_day.customer_count, 0) <> coalesce(published.customer_count, 0)
+                or coalesce(orders_by_day.linked_order_count, 0) <> coalesce(published.linked_order_count, 0)
+                or coalesce(orders_by_day.item_count, 0) <> coalesce(published.item_count, 0)
+                or coalesce(orders_by_day.subtotal, 0) <> coalesce(published.subtotal, 0)
+                or coalesce(orders_by_day.discount, 0) <> coalesce(published.discount, 0)
+                or coalesce(orders_by_day.revenue, 0) <> coalesce(published.revenue, 0)
+                or coalesce(orders_by_day.linked_revenue, 0) <> coalesce(published.linked_revenue, 0)
+
+        )
+    {% endif %}
+
 select *
-from daily
+from {{ "changed_days" if is_incremental() else "orders_by_day" }}
