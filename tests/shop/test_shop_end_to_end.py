@@ -1,0 +1,167 @@
+"""The shop's own project, run as a person runs it: the demo, planted defects found and named, the report's figures caught."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EDITED = ("models", "macros", "sources.yml", "project.yml", "expectations")
+
+pytestmark = pytest.mark.spark  # each command starts its own
+
+
+class Workplace:
+    """A folder with this project's files and nothing built, and the command line in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name in EDITED:
+            (root / name).symlink_to(ROOT / name)
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Runs a command; returns its exit code and what it printed."""
+        program = [sys.executable, "-c", "from runner.cli import script; script()", *arguments]
+        done = subprocess.run(program, cwd=self.root, capture_output=True, text=True, timeout=900, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def report(self) -> dict[str, dict[str, Any]]:
+        """Returns the tables of the validation report by name."""
+        found = json.loads((self.root / "target/report/report.json").read_text(encoding="utf-8"))
+        return {table["model"]: table for table in found["tables"]}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Workplace]:
+    return lambda name: Workplace(tmp_path_factory.mktemp(name))
+
+
+def flagged(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns the checks of a table that did not pass, by type."""
+    return {check["type"]: check for check in table["results"] if check["status"] != "pass"}
+
+
+def figures(said: str) -> list[str]:
+    words = ("Revenue", "Sessions", "Worth most", "Stock  ")
+    return [line for line in said.splitlines() if line.startswith(words)]
+
+
+def test_the_demo_is_green_and_its_figures_repeat(place: Callable[[str], Workplace]) -> None:
+    shop = place("demo")
+    code, said = shop.run("demo", "--sessions", "4000")
+    assert code == 0, said
+    assert len(figures(said)) == 4
+    again, repeated = shop.run("demo", "--sessions", "4000")
+    assert again == 0, repeated
+    assert figures(repeated) == figures(said)
+    assert repeated.count("unchanged since version") == 5
+    tables = shop.report()
+    assert {name for name, table in tables.items() if table["status"] != "pass"} <= {
+        "reported_session_durations",
+        "reported_user_segments",
+    }
+    assert {table["status"] for table in tables.values()} <= {"pass", "warn"}
+    code, said = shop.run("demo", "--sessions", "5000")
+    assert code == 2
+    assert said.endswith(
+        "this folder holds other data, which the demo would replace. Run it elsewhere: run demo --target demo\n"
+    )
+    code, said = shop.run("models", "--select", "clv+", "--exclude", "customer_segments")
+    assert code == 0, said
+    assert "clv_tiers (table)" in said
+    for name in ("manifest.json", "run_results.json", "catalog.json"):
+        assert json.loads((shop.root / "target" / name).read_text(encoding="utf-8"))["metadata"]["dbt_schema_version"]
+
+
+@pytest.fixture(scope="module")
+def faulty(place: Callable[[str], Workplace]) -> Iterator[tuple[Workplace, str]]:
+    shop = place("faulty")
+    code, said = shop.run("generate", "--defects", "all")
+    assert code == 0, said
+    code, said = shop.run("build")
+    assert code == 1, said
+    yield shop, said
+
+
+# A planted defect: the table whose check finds it, the check, and a word of what the check says.
+FOUND = {
+    "clustered_durations": ("session_durations", "expect_slices_not_to_be_clustered", "device_type = mobile"),
+    "ms_durations": ("session_durations", "expect_column_to_agree_with_source", "of rows differ"),
+    "duplicate_sessions": ("stg_hbase__sessions", "expect_column_values_to_be_unique", "occur more than once"),
+    "dead_columns": ("stg_hbase__sessions", "expect_columns_to_be_alive", "state, referrer are dead"),
+    "extra_fields": ("hbase.sessions", "expect_share_between", "_rescued is not null"),
+    "orphan_orders": ("stg_mongodb__transactions", "expect_column_values_to_exist_in", "are not in"),
+    "unlinked_conversions": (
+        "int_sessions_enriched",
+        "expect_rows_to_satisfy",
+        "conversion_status <> 'converted' or order_count > 0",
+    ),
+    "cut_off_orders": (
+        "int_sessions_enriched",
+        "expect_rows_to_satisfy",
+        "conversion_status <> 'converted' or order_count > 0",
+    ),
+    "missing_days": ("daily_sales", "expect_tables_to_reconcile", "count(*)"),
+    "null_timestamps": ("mongodb.transactions", "expect_column_values_to_not_be_null", "timestamp"),
+    "negative_totals": ("mongodb.transactions", "expect_column_values_to_be_between", "total"),
+    "stock_leaks": ("inventory_status", "expect_column_values_to_be_between", "current_stock"),
+}
+QUARANTINED = {
+    "mixed_types": ("duration_seconds is no int", "total is no decimal(12,2)"),
+    "broken_rows": ("is no JSON",),
+}
+
+
+@pytest.mark.parametrize("defect", FOUND)
+def test_a_planted_defect_is_found_by_a_check_that_names_it(faulty: tuple[Workplace, str], defect: str) -> None:
+    table, kind, word = FOUND[defect]
+    checks = [
+        check for check in faulty[0].report()[table]["results"] if check["type"] == kind and check["status"] != "pass"
+    ]
+    assert any(word in check["message"] for check in checks), flagged(faulty[0].report()[table])
+
+
+@pytest.mark.parametrize("defect", QUARANTINED)
+def test_a_record_that_cannot_be_read_is_in_quarantine_with_the_reason(
+    faulty: tuple[Workplace, str], defect: str
+) -> None:
+    for reason in QUARANTINED[defect]:
+        assert f"__quarantine: {reason}" in faulty[1]
+
+
+def test_every_kind_of_defect_is_looked_for(faulty: tuple[Workplace, str]) -> None:
+    truth = json.loads((faulty[0].root / "data/raw/truth.json").read_text(encoding="utf-8"))
+    assert {defect["name"] for defect in truth["defects"]} == {*FOUND, *QUARANTINED}
+
+
+def test_the_slice_of_clustered_durations_is_the_planted_one(faulty: tuple[Workplace, str]) -> None:
+    check = flagged(faulty[0].report()["session_durations"])["expect_slices_not_to_be_clustered"]
+    assert "device_type = mobile, 2025-02-08 to 2025-02-21" in check["message"]
+
+
+def test_tables_with_faults_are_withheld_and_what_hangs_on_them_is_skipped(faulty: tuple[Workplace, str]) -> None:
+    shop, said = faulty
+    assert "WITHHELD  session_durations (table)" in said
+    assert not (shop.root / "warehouse/marts/session_durations/_delta_log").exists()
+    code, told = shop.run("show", "session_durations")
+    assert (code, told.split(".")[0]) == (2, "run: session_durations has not been built")
+
+
+def test_the_reported_figures_are_caught_on_uniform_data(place: Callable[[str], Workplace]) -> None:
+    shop = place("uniform")
+    assert shop.run("generate", "--profile", "uniform")[0] == 0
+    shop.run("build")
+    tables = shop.report()
+    assert tables["reported_session_durations"]["verdict"]["cause"] == "first-to-last span over the window"
+    degenerate = flagged(tables["reported_user_segments"])["expect_segments_not_to_be_degenerate"]
+    assert degenerate["level"] == "fail"
+    durations = tables["session_durations"]
+    assert set(flagged(durations)) == {"expect_column_to_have_a_tail"}
+    assert durations["verdict"]["cause"] == "looks generated"
+    assert not durations["withheld"]
