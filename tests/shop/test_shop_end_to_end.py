@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -47,6 +48,15 @@ def flagged(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {check["type"]: check for check in table["results"] if check["status"] != "pass"}
 
 
+def quick_start() -> list[list[str]]:
+    """Returns the commands of the README's quick start, for a smaller shop."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = readme.split("## Quick start")[1].split("```")[1]
+    commands = [shlex.split(line, comments=True) for line in block.splitlines() if line.startswith("run ")]
+    assert len(commands) >= 6
+    return [[word.replace("20000", "3000") for word in command[1:]] for command in commands]
+
+
 def figures(said: str) -> list[str]:
     words = ("Revenue", "Sessions", "Worth most", "Stock  ")
     return [line for line in said.splitlines() if line.startswith(words)]
@@ -75,6 +85,9 @@ def test_the_demo_is_green_and_its_figures_repeat(place: Callable[[str], Workpla
     code, said = shop.run("models", "--select", "clv+", "--exclude", "customer_segments")
     assert code == 0, said
     assert "clv_tiers (table)" in said
+    for command in quick_start():
+        code, said = shop.run(*command)
+        assert code == 0, (command, said)
     for name in ("manifest.json", "run_results.json", "catalog.json"):
         assert json.loads((shop.root / "target" / name).read_text(encoding="utf-8"))["metadata"]["dbt_schema_version"]
 
