@@ -21,12 +21,12 @@ lint: .venv/ready ## style, types and the form of the SQL, as CI checks them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfmt --check --no-progressbar models
+	$(BIN)/sqlfmt --check --no-progressbar models macros
 
 format: .venv/ready ## put Python and SQL into their form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/sqlfmt --no-progressbar models
+	$(BIN)/sqlfmt --no-progressbar models macros
 
 bench: .venv/ready ## measure 1,000,000 sessions end to end (about 15 minutes); see benchmarks/README.md
 	$(BIN)/python benchmarks/end_to_end.py

@@ -13,6 +13,7 @@ from runner.execute import NodeResult, execute
 from runner.explain import explain
 from runner.model import Model, SourceTable
 from runner.names import TableRef
+from runner.quarantine import with_quarantine
 from runner.warehouse import MissingTableError, Warehouse
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ class Builder:
             return NodeResult(unique_id=unique_id, status="success", message="no checks")
         try:
             checks = self._audit(unique_id, self.warehouse.frame(node.table))
+            if isinstance(node, SourceTable):
+                checks = with_quarantine(checks, node, self.warehouse)
         except MissingTableError as error:
             return NodeResult(unique_id=unique_id, status="error", message=self._missing(unique_id, error))
         except ProjectError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,7 +16,9 @@ from runner.compile import Project, compile_model, compile_text, write_compiled
 from runner.errors import NotFoundError, ProjectError
 from runner.materialize import goes_on
 from runner.model import Model, SourceTable
-from runner.warehouse import is_view
+from runner.names import TableRef
+from runner.quarantine import SUFFIX
+from runner.warehouse import exists, is_view
 
 
 @click.command("ls", short_help="List models and sources.")
@@ -156,15 +159,12 @@ def _run_query(command: Command, text: str, limit: int, output: str, model: Mode
         print_rows(frame.columns, rows, output=output)
 
 
-def _tables_in(project: Project, sql: str) -> list[Any]:
-    """Returns the published tables that the SQL names."""
-    from runner.warehouse import exists
-
-    return [
-        node.table
-        for node in project.nodes()
-        if str(node.table) in sql.replace("`", "") and exists(node.table.path(project.warehouse))
-    ]
+def _tables_in(project: Project, sql: str) -> list[TableRef]:
+    """Returns the published tables and quarantines that the SQL names."""
+    text = sql.replace("`", "")
+    refs = [node.table for node in project.nodes()]
+    refs += [table.table.with_suffix(SUFFIX) for table in project.sources.values()]
+    return [ref for ref in refs if re.search(rf"\b{ref}\b", text) and exists(ref.path(project.warehouse))]
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[dict[str, Any]], *, output: str) -> None:

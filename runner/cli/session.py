@@ -59,8 +59,13 @@ class Command:
         return load_quality(self.project())
 
     @contextmanager
-    def spark(self, *, checks: bool = False) -> Iterator[SparkSession]:
-        """Gives a Spark session for the project's target, and stops it at the end; `checks`: suites will run in it."""
+    def spark(self, *, checks: bool = False, small: bool = False) -> Iterator[SparkSession]:
+        """Gives a Spark session for the project's target, and stops it at the end.
+
+        Args:
+            checks: suites will run in it.
+            small: its data are small, whatever the target holds.
+        """
         import logging
 
         from runner.spark import SMALL_BYTES, spark_session
@@ -79,7 +84,7 @@ class Command:
                 scratch=self.project().files.target_folder / "scratch",
                 master=target.master,
                 settings=target.spark,
-                small=_input_bytes(target) < SMALL_BYTES,
+                small=small or _input_bytes(target) < SMALL_BYTES,
             )
         try:
             yield session

@@ -229,8 +229,9 @@ def test_command(command: Command, select: tuple[str, ...], exclude: tuple[str, 
             "none of the selected models has a unit test. Write one under unit_tests in a property file."
         )
     failed = 0
-    with command.spark() as spark:
+    with command.spark(small=True) as spark:
         spark.conf.set("spark.sql.shuffle.partitions", "1")
+        spark.conf.set("spark.sql.adaptive.enabled", "false")  # nothing to adapt to in a handful of rows
         for number, test in enumerate(tests, 1):
             result = run_unit_test(project, spark, test)
             failed += not result.passed

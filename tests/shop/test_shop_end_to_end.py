@@ -126,8 +126,11 @@ FOUND = {
     "stock_leaks": ("inventory_status", "expect_column_values_to_be_between", "current_stock"),
 }
 QUARANTINED = {
-    "mixed_types": ("duration_seconds is no int", "total is no decimal(12,2)"),
-    "broken_rows": ("is no JSON",),
+    "mixed_types": (
+        ("hbase.sessions", "duration_seconds is no int"),
+        ("mongodb.transactions", "total is no decimal(12,2)"),
+    ),
+    "broken_rows": (("hbase.sessions", "is no JSON"), ("mongodb.transactions", "is no JSON")),
 }
 
 
@@ -144,8 +147,10 @@ def test_a_planted_defect_is_found_by_a_check_that_names_it(faulty: tuple[Workpl
 def test_a_record_that_cannot_be_read_is_in_quarantine_with_the_reason(
     faulty: tuple[Workplace, str], defect: str
 ) -> None:
-    for reason in QUARANTINED[defect]:
-        assert f"__quarantine: {reason}" in faulty[1]
+    for table, reason in QUARANTINED[defect]:
+        checks = [check for check in faulty[0].report()[table]["results"] if check["check"] == "contract"]
+        assert [check["status"] for check in checks] == ["warn"]
+        assert f"__quarantine: {reason}" in faulty[1] and reason in checks[0]["message"]
 
 
 def test_every_kind_of_defect_is_looked_for(faulty: tuple[Workplace, str]) -> None:
