@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _REF = re.compile(r"""ref\(\s*['"](\w+)['"]\s*\)""")
 _SOURCE = re.compile(r"""source\(\s*['"](\w+)['"]\s*,\s*['"](\w+)['"]\s*\)""")
 _LANDED = (("_rescued", "string"), ("_snapshot_id", "string"), ("_landed_at", "timestamp"))
+_UNFIT = re.compile(r"the value ['`]?(.*?)['`]? of the JSON token .*? to target Spark data type \"(.*?)\"")
 _TOLERANCE = 1e-6
 
 
@@ -179,9 +180,7 @@ def _frame(spark: SparkSession, rows: Sequence[Mapping[str, Any]], columns: Sequ
 
 
 def _cause(error: Exception) -> str:
-    match = re.search(
-        r"Cannot parse the value '(.*?)' of the JSON token .*? to target Spark data type \"(.*?)\"", str(error)
-    )
+    match = _UNFIT.search(str(error))
     return f"{match.group(1)} is no {match.group(2).lower()}." if match else first_words(error)
 
 
