@@ -94,7 +94,7 @@ def main() -> int:
         for arguments in (
             ["generate", "--sessions", str(options.sessions), "--profile", options.profile],
             ["ingest"],
-            ["models"],
+            ["build"],
         ):
             found = measure(folder, *arguments)
             codes.append(found.code)
