@@ -16,7 +16,7 @@ from ingest.contract import Column, Contract
 from ingest.land_files import land_files
 from ingest.landing import Snapshot
 from runner.build import Builder, BuildOptions
-from runner.compile import load_project
+from runner.parse import load_project
 from runner.quality import load_quality
 from runner.spark import spark_session
 from simulate.settings import ShopSettings

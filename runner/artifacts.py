@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from runner import delta
-from runner.compile import Project, compiled_path
+from runner.compile import compiled_path
 from runner.execute import NodeResult
 from runner.model import Column, Model, SourceTable
+from runner.parse import Project
 from runner.render import scrubbed
 from runner.warehouse import is_view
 

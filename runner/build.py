@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from runner import materialize
-from runner.compile import Compiled, Project, compile_model, compiled_path, inputs_of, write_compiled
+from runner.compile import Compiled, compile_model, compiled_path, inputs_of, write_compiled
 from runner.errors import ProjectError
 from runner.execute import NodeResult, execute
 from runner.explain import explain
 from runner.model import Model, SourceTable
 from runner.names import TableRef
+from runner.parse import Project
 from runner.quarantine import with_quarantine
 from runner.warehouse import MissingTableError, Warehouse
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from expectations.suite import Expectation, Suite, from_generic_test, load_suites
-from runner.compile import Project
 from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.graph import Graph
 from runner.model import GenericTest, Model, SourceTable
+from runner.parse import Project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from runner.compile import Compiled, Project, compile_model
+from runner.compile import Compiled, compile_model
 from runner.errors import FormatError, NotFoundError
 from runner.explain import explain, first_words
 from runner.model import Column, Model, SourceTable, UnitTest
+from runner.parse import Project
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.session import Command, console, project_options, say
-from runner.compile import Project
 from runner.errors import NotFoundError, ProjectError
 from runner.model import SourceTable
+from runner.parse import Project
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -13,8 +13,8 @@ from runner import delta
 from runner.cli.data import write_shop
 from runner.cli.session import Command, project_options, say
 from runner.cli.work import build_all, finish
-from runner.compile import Project
 from runner.errors import ProjectError
+from runner.parse import Project
 
 
 @click.command("demo", short_help="Simulate a small shop, land it, build and check all models, write the report.")

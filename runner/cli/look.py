@@ -12,11 +12,12 @@ import click
 
 from runner import delta
 from runner.cli.session import Command, project_options, say, select_options
-from runner.compile import Project, compile_model, compile_text, write_compiled
+from runner.compile import compile_model, compile_text, write_compiled
 from runner.errors import NotFoundError, ProjectError
 from runner.materialize import goes_on
 from runner.model import Model, SourceTable
 from runner.names import TableRef
+from runner.parse import Project
 from runner.quarantine import SUFFIX
 from runner.warehouse import exists, is_view
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from runner.compile import Project, load_project
 from runner.errors import ProjectError
+from runner.parse import Project, load_project
 from runner.project import Target, find_root
 
 if TYPE_CHECKING:

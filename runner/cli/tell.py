@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from runner.cli.session import console, say
-from runner.compile import Project
 from runner.execute import NodeResult
 from runner.model import Model
+from runner.parse import Project
 
 _WORDS = {"success": "ok", "warn": "warn", "error": "ERROR", "withheld": "WITHHELD", "skipped": "skipped"}
 _COLOURS = {"success": "green", "warn": "yellow", "error": "red", "withheld": "red", "skipped": "bright_black"}

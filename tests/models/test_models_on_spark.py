@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from scipy.stats import poisson
 
-from runner.compile import Project, compile_model, load_project
+from runner.compile import compile_model
 from runner.model import UnitTest
+from runner.parse import Project, load_project
 from runner.unit_tests import run_unit_test
 
 if TYPE_CHECKING:

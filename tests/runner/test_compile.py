@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.compile import compile_model, load_project, merge_config
+from runner.compile import compile_model
 from runner.errors import ProjectError
+from runner.parse import load_project, merge_config
 
 Write = Callable[[Mapping[str, str]], Path]
 
@@ -270,4 +271,4 @@ def test_template_line(write: Write, tiny: dict[str, str], raw: str, sql: str, l
     from runner.render import Captured
 
     model = replace(load_project(write(tiny)).models["totals"], raw_sql=raw)
-    assert Compiled(model=model, sql=sql, captured=Captured()).template_line(line) == template_line
+    assert Compiled(model=model, body=sql, ctes={}, captured=Captured()).template_line(line) == template_line

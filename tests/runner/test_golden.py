@@ -9,7 +9,8 @@ import click
 import pytest
 
 from runner.cli.commands import cli
-from runner.compile import Project, compile_model, load_project
+from runner.compile import compile_model
+from runner.parse import Project, load_project
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -42,7 +43,7 @@ def test_compiled_sql_of_an_incremental_run(project: Project) -> None:
 
 @pytest.mark.parametrize("command", ["", *cli.list_commands(click.Context(cli))])
 def test_help(command: str) -> None:
-    context = click.Context(cli, info_name="run", terminal_width=100)
+    context = click.Context(cli, info_name="run", terminal_width=100, help_option_names=["-h", "--help"])
     if not command:
         check("help/run.txt", cli.get_help(context) + "\n")
         return
