@@ -9,6 +9,7 @@ import os
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read on import: no network, from the first moment
 
+import copy
 import json
 import types
 import typing
@@ -26,6 +27,7 @@ from great_expectations.core.expectation_validation_result import (
 from great_expectations.expectations import registry
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.row_conditions import deserialize_row_condition
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validator import ValidationDependencies
 
@@ -331,6 +333,16 @@ def suite_result(results: Sequence[ExpectationValidationResult], label: str, suc
     )
 
 
+def _renderable(result: Any) -> Any:
+    """Returns a copy whose row conditions are values again: the renderer refuses the mappings that results hold."""
+    copied = copy.deepcopy(result)
+    for one in copied.results:
+        kwargs = one.expectation_config.kwargs
+        if isinstance(kwargs.get("row_condition"), dict):
+            kwargs["row_condition"] = deserialize_row_condition(kwargs["row_condition"])
+    return copied
+
+
 def write_pages(results: Sequence[tuple[str, Any]], folder: Path) -> Path:
     """Renders validation results by Great Expectations' own renderers, one page each and an index."""
     import html
@@ -344,7 +356,7 @@ def write_pages(results: Sequence[tuple[str, Any]], folder: Path) -> Path:
     lines = []
     for name, result in results:
         page = f"{re.sub('[^A-Za-z0-9_.-]', '_', name)}.html"
-        (folder / page).write_text(view.render(renderer.render(result)), encoding="utf-8")
+        (folder / page).write_text(view.render(renderer.render(_renderable(result))), encoding="utf-8")
         word = "passed" if result.success else "failed"
         lines.append(f'<li><a href="{page}">{html.escape(name)}</a>: {word}</li>')
     index = folder / "index.html"

@@ -418,11 +418,12 @@ def test_data_docs_are_written(small: DataFrame, other: DataFrame, tmp_path: Any
             expect("expect_column_values_to_be_in_set", column="k", value_set=[0, 1]),
             expect("expect_column_dispersion_above_floor", column="id"),
             expect("expect_rows_to_satisfy", condition="bogus"),
+            expect("expect_column_values_to_not_be_null", column="k", where="id > 1"),
             expect("expect_column_most_common_value_to_be_in_set", column="k", value_set=[0, 1, 2, 3], ties_okay=True),
         ),
     )
     result = run(small, other, suite)
-    assert [check.engine for check in result.results] == ["one pass", "one pass", "none", "great expectations"]
+    assert [check.engine for check in result.results] == ["one pass", "one pass", "none", "one pass", "great expectations"]
     index = write_data_docs([result], tmp_path / "docs")
     assert '<a href="mongodb.users.html">mongodb.users</a>: failed' in index.read_text(encoding="utf-8")
     page = (tmp_path / "docs" / "mongodb.users.html").read_text(encoding="utf-8")

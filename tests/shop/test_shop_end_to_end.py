@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 EDITED = ("models", "macros", "sources.yml", "project.yml", "expectations")
 
-pytestmark = pytest.mark.spark  # each command starts its own
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]  # each command starts its own Spark
 
 
 class Workplace:
@@ -85,11 +85,15 @@ def test_the_demo_is_green_and_its_figures_repeat(place: Callable[[str], Workpla
     code, said = shop.run("models", "--select", "clv+", "--exclude", "customer_segments")
     assert code == 0, said
     assert "clv_tiers (table)" in said
+    for name in ("manifest.json", "run_results.json", "catalog.json"):
+        assert json.loads((shop.root / "target" / name).read_text(encoding="utf-8"))["metadata"]["dbt_schema_version"]
+
+
+def test_the_quick_start_of_the_readme_runs(place: Callable[[str], Workplace]) -> None:
+    shop = place("quick_start")
     for command in quick_start():
         code, said = shop.run(*command)
         assert code == 0, (command, said)
-    for name in ("manifest.json", "run_results.json", "catalog.json"):
-        assert json.loads((shop.root / "target" / name).read_text(encoding="utf-8"))["metadata"]["dbt_schema_version"]
 
 
 @pytest.fixture(scope="module")

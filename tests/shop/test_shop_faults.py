@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EDITED = ("models", "macros", "sources.yml", "project.yml", "expectations")
 PROGRAM = [sys.executable, "-c", "from runner.cli import script; script()"]
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture
