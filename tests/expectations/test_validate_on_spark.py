@@ -423,7 +423,13 @@ def test_data_docs_are_written(small: DataFrame, other: DataFrame, tmp_path: Any
         ),
     )
     result = run(small, other, suite)
-    assert [check.engine for check in result.results] == ["one pass", "one pass", "none", "one pass", "great expectations"]
+    assert [check.engine for check in result.results] == [
+        "one pass",
+        "one pass",
+        "none",
+        "one pass",
+        "great expectations",
+    ]
     index = write_data_docs([result], tmp_path / "docs")
     assert '<a href="mongodb.users.html">mongodb.users</a>: failed' in index.read_text(encoding="utf-8")
     page = (tmp_path / "docs" / "mongodb.users.html").read_text(encoding="utf-8")
