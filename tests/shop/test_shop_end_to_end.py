@@ -124,7 +124,7 @@ FOUND = {
         "expect_rows_to_satisfy",
         "conversion_status <> 'converted' or order_count > 0",
     ),
-    "missing_days": ("daily_sales", "expect_tables_to_reconcile", "count(*)"),
+    "missing_days": ("daily_sales", "expect_tables_to_reconcile", "count_if(order_count > 0)"),
     "null_timestamps": ("mongodb.transactions", "expect_column_values_to_not_be_null", "timestamp"),
     "negative_totals": ("mongodb.transactions", "expect_column_values_to_be_between", "total"),
     "stock_leaks": ("inventory_status", "expect_column_values_to_be_between", "current_stock"),
