@@ -183,7 +183,8 @@ def test_the_reported_figures_are_caught_on_uniform_data(place: Callable[[str], 
     assert tables["reported_session_durations"]["verdict"]["cause"] == "first-to-last span over the window"
     degenerate = flagged(tables["reported_user_segments"])["expect_segments_not_to_be_degenerate"]
     assert "is degenerate" in degenerate["message"]
-    assert tables["reported_user_segments"]["verdict"]["cause"] == "one segment holds nearly all"
+    causes = {"one segment holds nearly all", "fixed cuts outside the data"}
+    assert tables["reported_user_segments"]["verdict"]["cause"] in causes
     durations = tables["session_durations"]
     assert set(flagged(durations)) == {"expect_column_to_have_a_tail"}
     assert durations["verdict"]["cause"] == "looks generated"
