@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -95,9 +95,7 @@ def execute(
                     node = ready.pop(0)
                     cause = stopped_by.get(node)
                     if cause is None and fail_fast:
-                        cause = next(
-                            (result.unique_id for result in results.values() if result.status == "error"), None
-                        )
+                        cause = next((one.unique_id for one in results.values() if one.stops), None)
                     if cause is not None:
                         name = cause.rsplit(".", 1)[-1]
                         finish(NodeResult(unique_id=node, status="skipped", message=f"{name} failed"))
@@ -117,8 +115,6 @@ def execute(
 
 
 def _timed(work: Callable[[str], NodeResult], node: str) -> NodeResult:
-    from dataclasses import replace
-
     started_at = datetime.now(UTC)
     clock = time.perf_counter()
     result = work(node)
