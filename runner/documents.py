@@ -135,16 +135,20 @@ def parse_yaml(text: str, file: str) -> Section:
 
 def _value(node: yaml.Node, loader: Any, file: str) -> Any:
     if isinstance(node, yaml.MappingNode):
-        loader.flatten_mapping(node)  # `<<: *anchor`
+        own = {id(key_node) for key_node, _ in node.value}
+        loader.flatten_mapping(node)  # `<<: *anchor`: merged keys come first, and one's own win
         section = Section(file, node.start_mark.line + 1)
+        written: dict[str, int] = {}
         for key_node, value_node in node.value:
             key = loader.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             if not isinstance(key, Hashable) or isinstance(key, (list, dict)):
                 raise FormatError(f"{file}:{line}: a key must be a text.")
             key = str(key) if not isinstance(key, bool) else str(key).lower()
-            if key in section and section.lines[key] != line:
-                raise FormatError(f'{file}:{line}: "{key}" stands twice, first in line {section.lines[key]}.')
+            if key in written:
+                raise FormatError(f'{file}:{line}: "{key}" stands twice, first in line {written[key]}.')
+            if id(key_node) in own:
+                written[key] = line
             section[key] = _value(value_node, loader, file)
             section.lines[key] = line
         return section
