@@ -11,6 +11,7 @@ from runner.compile import Compiled, compile_model, compiled_path, inputs_of, wr
 from runner.errors import ProjectError
 from runner.execute import NodeResult, execute
 from runner.explain import explain
+from runner.graph import Graph
 from runner.model import Model, SourceTable
 from runner.names import TableRef
 from runner.parse import Project
@@ -20,6 +21,7 @@ from runner.warehouse import MissingTableError, Warehouse
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from expectations.result import SuiteResult
     from runner.quality import Quality
 
 
@@ -54,6 +56,7 @@ class Builder:
         self.warehouse = Warehouse(spark, project.warehouse)
         self.run_id = run_id
         self.options = options
+        self._compiled: Mapping[str, Compiled] = {}
 
     def run(
         self,
@@ -63,9 +66,10 @@ class Builder:
         ended: Callable[[NodeResult], None] = lambda _: None,
     ) -> list[NodeResult]:
         """Builds models and checks landed tables, parents first; see `runner.execute.execute`."""
-        for node in nodes:
-            if node.startswith("model."):
-                write_compiled(self.project, self._compile(self._model(node)))
+        models = [self._model(node) for node in nodes if node.startswith("model.")]
+        self._compiled = {model.unique_id: self._compile(model) for model in models}
+        for compiled in self._compiled.values():
+            write_compiled(self.project, compiled)
         return execute(
             self.quality.graph,
             nodes,
@@ -86,7 +90,7 @@ class Builder:
     ) -> list[NodeResult]:
         """Runs the suites of what is published already; builds nothing."""
         return execute(
-            self.quality.graph.restricted(()) if not nodes else _unordered(nodes),
+            Graph(dict.fromkeys(nodes, ())),  # each looks at what is published: no order
             nodes,
             self._check_published,
             threads=self.options.threads,
@@ -102,14 +106,13 @@ class Builder:
         model = self._model(unique_id)
         if model.config.materialized == "ephemeral":
             return NodeResult(unique_id=unique_id, status="success")
-        compiled = None
+        compiled = self._compiled[unique_id]
         try:
-            compiled = self._compile(model)
             return self._build(compiled)
         except ProjectError as error:
             return NodeResult(unique_id=unique_id, status="error", message=str(error))
         except Exception as error:
-            if compiled is None or not _from_spark(error):
+            if not _from_spark(error):
                 raise
             message = explain(error, compiled, compiled_path(self.project, model).relative_to(self.project.root))
             return NodeResult(unique_id=unique_id, status="error", message=message, compiled_sql=compiled.sql)
@@ -206,27 +209,17 @@ class Builder:
         return compile_model(self.project, model, is_incremental=incremental)
 
 
-def _unordered(nodes: list[str]) -> Any:
-    from runner.graph import Graph
-
-    return Graph(dict.fromkeys(nodes, ()))
-
-
 def _from_spark(error: Exception) -> bool:
     return type(error).__module__.startswith(("pyspark.", "py4j."))
 
 
-def _failed(checks: Any) -> str:
-    failed = [result for result in checks.results if result.blocking]
-    return "; ".join(result.message for result in failed[:3]) + (
-        f" (+{len(failed) - 3} more)" if len(failed) > 3 else ""
-    )
+def _failed(checks: SuiteResult) -> str:
+    return _listed([result.message for result in checks.results if result.blocking], most=3)
 
 
-def _warned(checks: Any) -> str:
-    if checks is None:
-        return ""
-    warned = [result for result in checks.results if result.status != "pass"]
-    return "; ".join(result.message for result in warned[:2]) + (
-        f" (+{len(warned) - 2} more)" if len(warned) > 2 else ""
-    )
+def _warned(checks: SuiteResult | None) -> str:
+    return _listed([result.message for result in checks.results if result.status != "pass"], most=2) if checks else ""
+
+
+def _listed(messages: list[str], *, most: int) -> str:
+    return "; ".join(messages[:most]) + (f" (+{len(messages) - most} more)" if len(messages) > most else "")

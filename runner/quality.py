@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from expectations.suite import Expectation, Suite, from_generic_test, load_suites
 from runner.errors import FormatError, NotFoundError, ProjectError
@@ -45,7 +44,7 @@ def load_quality(project: Project) -> Quality:
                 continue
             if suite.model not in by_label:
                 raise NotFoundError(
-                    f'{_relative(project, suite.path)}: this suite checks "{suite.model}", which is no model and no source.',
+                    f'{str(suite.path).removeprefix(str(project.root) + os.sep)}: this suite checks "{suite.model}", which is no model and no source.',
                     name=suite.model,
                     known=by_label,
                 )
@@ -124,10 +123,3 @@ def _table_name(written: str, place: str) -> str:
     if not re.fullmatch(r"[\w.]+", written):
         raise FormatError(f"{place}: \"to\" is written ref('model') or source('source', 'table'), not {written}.")
     return written
-
-
-def _relative(project: Project, path: Any) -> str:
-    try:
-        return str(path.relative_to(project.root))
-    except ValueError:
-        return str(path)
