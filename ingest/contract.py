@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pyspark.sql.types import ArrayType, DataType, LongType, MapType, StringType, StructField, StructType
 
@@ -48,16 +48,28 @@ class Column:
         name: the column's name and the record's field.
         data_type: its Spark DDL type, such as `decimal(12,2)` or `map<string,struct<quantity:int>>`.
         aliases: other exports' names for the same field, tried in this order where `name` is absent or null.
+        cells: where the value is in an HBase row, tried in this order where the one before is absent or empty: a cell
+            (`meta:user_id`), a family as a struct or map (`geo:*`), its numbered cells as an array (`events:#`), the row
+            key (`:key`) or a part of it between `#` (`:key[0]`, `:key[-1]`).
+        codec: how an HBase cell's bytes hold it: `text` (default of simple types), `json` (default of nested ones), or
+            `long`, `int`, `short`, `float`, `double`, `boolean` as HBase's `Bytes` writes them, big-endian; a timestamp as
+            `long` counts milliseconds.
     """
 
     name: str
     data_type: str
     aliases: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    codec: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
     """What a source promises of one table, as `sources.yml` has it.
+
+    Attributes:
+        stored_as: the collection's or table's name in the store; the table's own where None.
+        ignored: HBase cells that hold nothing but what follows from others, so that they are not rescued.
 
     Raises:
         FormatError: a type that cannot be read, a key that is no column, a name that occurs twice or is ours.
@@ -67,6 +79,8 @@ class Contract:
     table: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    stored_as: str | None = None
+    ignored: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         place = f'sources.yml: table "{self}"'
@@ -87,6 +101,11 @@ class Contract:
 
     def __str__(self) -> str:
         return f"{self.source}.{self.table}"
+
+    @property
+    def name_in_store(self) -> str:
+        """The collection or table that holds the records."""
+        return self.stored_as or self.table
 
     @property
     def ref(self) -> TableRef:
@@ -129,15 +148,17 @@ class Contract:
 
     def to_json(self) -> str:
         """Returns the contract as text, for the options of a data source."""
-        columns = [[column.name, column.data_type, list(column.aliases)] for column in self.columns]
-        return json.dumps({"source": self.source, "table": self.table, "columns": columns, "key": list(self.key)})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Contract:
         """Returns the contract that `to_json` wrote."""
         said = json.loads(text)
-        columns = tuple(Column(name, data_type, tuple(aliases)) for name, data_type, aliases in said["columns"])
-        return cls(said["source"], said["table"], columns, tuple(said["key"]))
+        columns = tuple(
+            Column(**{**each, "aliases": tuple(each["aliases"]), "cells": tuple(each["cells"])})
+            for each in said["columns"]
+        )
+        return cls(**{**said, "columns": columns, "key": tuple(said["key"]), "ignored": tuple(said["ignored"])})
 
 
 def _read_type(column: Column, place: str) -> None:

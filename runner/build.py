@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ class Builder:
         self.run_id = run_id
         self.options = options
         self._compiled: Mapping[str, Compiled] = {}
+        self._stopping = threading.Event()  # set by Ctrl-C: what is between two jobs goes no further
 
     def run(
         self,
@@ -77,7 +79,7 @@ class Builder:
             threads=self.options.threads,
             started=started,
             ended=ended,
-            interrupted=self.warehouse.spark.sparkContext.cancelAllJobs,
+            interrupted=self._stop,
             fail_fast=self.options.fail_fast,
         )
 
@@ -96,8 +98,12 @@ class Builder:
             threads=self.options.threads,
             started=started,
             ended=ended,
-            interrupted=self.warehouse.spark.sparkContext.cancelAllJobs,
+            interrupted=self._stop,
         )
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self.warehouse.spark.sparkContext.cancelAllJobs()
 
     def _work(self, unique_id: str) -> NodeResult:
         if unique_id.startswith("source."):
@@ -126,8 +132,10 @@ class Builder:
         candidate = materialize.make_candidate(self.warehouse, compiled, incremental=incremental)
         try:
             checks = self._audit(model.unique_id, candidate.frame) if self.options.checked else None
+            if self._stopping.is_set():
+                raise InterruptedError(model.unique_id)
         except BaseException:
-            materialize.withhold(candidate)
+            materialize.discard(candidate)  # nothing was found out about it: nothing to look at
             raise
         result = NodeResult(
             unique_id=model.unique_id, status="success", rows=candidate.rows, checks=checks, compiled_sql=compiled.sql

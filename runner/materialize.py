@@ -136,6 +136,12 @@ def withhold(candidate: Candidate) -> None:
         (candidate.path / "_withheld").write_text(json.dumps({"model": candidate.model.name}), encoding="utf-8")
 
 
+def discard(candidate: Candidate) -> None:
+    """Removes the candidate."""
+    if candidate.path is not None:
+        delta.discard(candidate.path)
+
+
 def _clear_failed(table: Path) -> None:
     for mark in table.glob("candidate-*/_withheld"):
         delta.discard(mark.parent)

@@ -16,12 +16,18 @@ STRATEGIES = ("append", "merge")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column as the property file or `sources.yml` promises it."""
+    """A column as the property file or `sources.yml` promises it.
+
+    Attributes:
+        aliases, cells, codec: how a landed column is found in its record; see `ingest.contract.Column`.
+    """
 
     name: str
     data_type: str | None = None
     description: str = ""
     aliases: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    codec: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
 
@@ -121,6 +127,9 @@ class SourceTable:
         store: the kind of store it is a snapshot of (`mongodb`, `hbase`, …).
         key: the columns that name a record.
         files: the pattern of its files in the data folder; None where it cannot come from files.
+        stored_as: its collection or table in the store; its own name where None.
+        ignored_cells: HBase cells that follow from others and are not landed.
+        incremental: how later landings read only what is new (`cursor`, `lookback`); empty where they read all.
     """
 
     source: str
@@ -132,6 +141,9 @@ class SourceTable:
     store: str = ""
     key: tuple[str, ...] = ()
     files: str | None = None
+    stored_as: str | None = None
+    ignored_cells: tuple[str, ...] = ()
+    incremental: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
     source_description: str = ""
     columns: tuple[Column, ...] = ()

@@ -20,7 +20,7 @@ _PROJECT_KEYS = {
     "require-dbt-version", "vars", "models", "sources", "seeds", "snapshots", "data_tests", "tests", "flags", "on-run-start",
     "on-run-end", "dispatch", "query-comment", "packages-install-path", "targets", "default_target",
 }  # fmt: skip
-_TARGET_KEYS = {"warehouse", "data", "threads", "schema", "master", "spark", "description"}
+_TARGET_KEYS = {"warehouse", "data", "threads", "schema", "master", "spark", "description", "stores"}
 _MACRO = re.compile(r"\{%-?\s*macro\s+([A-Za-z_]\w*)\s*\(")
 
 
@@ -34,6 +34,9 @@ class Target:
         schema: the schema of models that name none.
         master: where Spark runs; None for this machine.
         spark: further settings of Spark.
+        stores: how MongoDB and HBase are reached, as written: values may be templates with `env_var`, rendered only by
+            the commands that connect. Empty where the target lands files only.
+        place: file and line of the target.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Target:
     schema: str = "main"
     master: str | None = None
     spark: Mapping[str, str] = field(default_factory=dict)
+    stores: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +177,8 @@ def _target(document: Section, root: Path, wanted: str | None) -> tuple[Target, 
             schema=section.text("schema", what, "main"),
             master=section.get("master"),
             spark={key: str(value) for key, value in section.section("spark", what).items()},
+            stores=section.section("stores", what),
+            place=section.place("stores"),
         ),
         names,
     )

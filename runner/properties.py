@@ -17,10 +17,10 @@ _FILE_KEYS = {"version", "models", "sources", "unit_tests", "macros", "seeds", "
 _MODEL_KEYS = {"name", "description", "config", "columns", "data_tests", "tests", "meta", "docs", "tags", "constraints",
                "access", "group", "latest_version", "deprecation_date", "time_spine", "versions"}  # fmt: skip
 _COLUMN_KEYS = {"name", "data_type", "description", "data_tests", "tests", "meta", "tags", "config", "constraints", "quote",
-                "policy_tags", "granularity", "aliases"}  # fmt: skip
+                "policy_tags", "granularity", "aliases", "cells", "codec"}  # fmt: skip
 _SOURCE_KEYS = {"name", "description", "store", "schema", "database", "loader", "tables", "meta", "tags", "config",
                 "freshness", "loaded_at_field", "loaded_at_query", "overrides", "quoting"}  # fmt: skip
-_TABLE_KEYS = {"name", "description", "key", "files", "columns", "data_tests", "tests", "freshness", "loaded_at_field",
+_TABLE_KEYS = {"name", "description", "key", "files", "stored_as", "ignored_cells", "incremental", "columns", "data_tests", "tests", "freshness", "loaded_at_field",
                "loaded_at_query", "identifier", "meta", "tags", "config", "external", "loader", "quoting"}  # fmt: skip
 _TEST_KEYS = {"name", "description", "config", "arguments", "severity", "where", "meta", "tags", "limit", "warn_if",
               "error_if", "fail_calc", "store_failures", "enabled"}  # fmt: skip
@@ -141,6 +141,9 @@ def _tables(section: Section, path: PurePosixPath, project: str) -> Iterable[Sou
             store=section.text("store", what, ""),
             key=key,
             files=table.get("files"),
+            stored_as=table.text("stored_as", label, "") or None,
+            ignored_cells=table.texts("ignored_cells", label),
+            incremental=table.section("incremental", label),
             description=table.text("description", label, "").strip(),
             source_description=section.text("description", what, "").strip(),
             columns=columns,
@@ -166,6 +169,8 @@ def _columns(section: Section, what: str) -> tuple[tuple[Column, ...], list[Gene
             data_type=item.text("data_type", label, "") or None,
             description=item.text("description", label, "").strip(),
             aliases=item.texts("aliases", label),
+            cells=item.texts("cells", label),
+            codec=item.text("codec", label, "") or None,
             meta=dict(item.section("meta", label)),
             tags=item.texts("tags", label),
         )

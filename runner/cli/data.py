@@ -236,8 +236,16 @@ def _contract(table: SourceTable) -> Contract:
         source=table.source,
         table=table.name,
         columns=tuple(
-            Column(name=column.name, data_type=column.data_type or "string", aliases=column.aliases)
+            Column(
+                name=column.name,
+                data_type=column.data_type or "string",
+                aliases=column.aliases,
+                cells=column.cells,
+                codec=column.codec,
+            )
             for column in table.columns
         ),
         key=table.key,
+        stored_as=table.stored_as,
+        ignored=table.ignored_cells,
     )
