@@ -42,7 +42,7 @@ class StoreSource(Protocol):
         """Returns the moment at which all its tables will be read, as near to `taken_at` as the server allows.
 
         Raises:
-            ConnectionFailed: the server does not answer.
+            MachineError: the server does not answer.
         """
         ...
 
@@ -67,7 +67,7 @@ class StoreSource(Protocol):
                 `(column, value)`), milliseconds of write time for HBase; None for all.
 
         Raises:
-            ConnectionFailed: the server does not answer.
+            MachineError: the server does not answer.
             NotFoundError: it has no such collection or table.
         """
         ...
