@@ -7,7 +7,21 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from expectations.checks import columns, distribution, funnel, grain, rows, segments, series, slices, source
+from expectations.checks import (
+    columns,
+    days,
+    distribution,
+    funnel,
+    grain,
+    matching,
+    mixture,
+    ranking,
+    rows,
+    segments,
+    series,
+    slices,
+    source,
+)
 from expectations.definition import Argument, Definition
 
 BUILTIN_FILE = Path(__file__).with_name("builtin.json")
@@ -27,6 +41,10 @@ CUSTOM: tuple[Definition, ...] = (
     segments.DEGENERATE,
     series.SANE,
     funnel.DESCEND,
+    matching.MATCHED,
+    days.DAYS,
+    ranking.SIGNAL,
+    mixture.APART,
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from expectations.checks.columns import DEAD
 from expectations.checks.distribution import CLUSTERED, GENERATED, QUANTISED
 from expectations.checks.grain import AVERAGE, SPAN
+from expectations.checks.matching import CAUSES as UNMATCHED
 from expectations.checks.slices import CLUSTERED_SLICE, SHIFTED_SLICE
 from expectations.definition import Finding, Slice
 from expectations.result import CheckResult, SuiteResult
@@ -24,6 +25,7 @@ _EXPLAINS: Mapping[str, frozenset[str]] = {
     AVERAGE: frozenset({"D1", "D2", "D4", "D7"}),
     QUANTISED: frozenset({"D2", "D4", "D5", "D7"}),
     CLUSTERED_SLICE: frozenset({"D2", "D4", "D7"}),
+    **dict.fromkeys(UNMATCHED, frozenset({"D16"})),  # what has no match is missing from the sums of its day
 }
 
 
