@@ -12,10 +12,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.contract import Column, Contract
 from ingest.land_files import land_files
 from ingest.landing import Snapshot
 from runner.build import Builder, BuildOptions
+from runner.contracts import contract_of
 from runner.parse import load_project
 from runner.quality import load_quality
 from runner.spark import spark_session
@@ -45,13 +45,9 @@ def main() -> int:
                 spark.sql(f"drop schema if exists `{schema}` cascade")  # names of the last seed
             snapshot = Snapshot(snapshot_id=str(seed), taken_at=datetime.now(UTC))
             for table in project.sources.values():
-                columns = tuple(
-                    Column(name=one.name, data_type=one.data_type or "string", aliases=one.aliases)
-                    for one in table.columns
-                )
                 land_files(
                     spark,
-                    Contract(source=table.source, table=table.name, columns=columns, key=table.key),
+                    contract_of(table),
                     folder=target.data,
                     pattern=table.files or "",
                     warehouse=target.warehouse,

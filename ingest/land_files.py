@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from ingest.contract import Contract
@@ -20,8 +19,6 @@ from ingest.landing import Landed, Progress, Snapshot, land, standing
 from ingest.parquet_source import count_rows, read_parquet
 from runner import delta
 from runner.errors import ContractError
-
-_KEEPS_ROWS = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "FSCK"}
 
 
 def land_files(
@@ -96,17 +93,11 @@ def unchanged(contract: Contract, paths: Sequence[Path], warehouse: Path) -> str
     known = {state.name: state for state in map(FileState.from_dict, said["files"])}
     if known.keys() != {path.name for path in paths}:
         return None
-    if _was_changed_since(table, said["version"]):
+    if delta.changed_since(table, said["version"]):
         return None
     if not all(is_unchanged(path, known[path.name]) for path in paths):
         return None
     return f"unchanged since version {said['version']}"
-
-
-def _was_changed_since(table: Path, version: int) -> bool:
-    """True where a later commit changed the table's rows: somebody's write, or a return to an older version."""
-    entries = DeltaTable(str(table)).history()
-    return any(entry["version"] > version and entry["operation"] not in _KEEPS_ROWS for entry in entries)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,19 @@ from ingest.contract import (
     Contract,
 )
 from ingest.divide import Candidate, divide
+from ingest.fingerprint import ROW_HASH, digest_columns, read_digest, record_hash
 from runner import delta
-from runner.errors import ContractError, FormatError
+from runner.errors import ContractError, FormatError, MachineError, ProjectError
 from runner.names import TableRef
 
 Progress = Callable[[str], None]
 
 _IS_QUARANTINED = "_is_quarantined"
 _MOST_REASONS = 20
-_WORKERS_WORD = re.compile(r"^\s*(?:\w+\.)*errors\.(FormatError|ContractError): (.+)$", re.MULTILINE)
+_WORKERS_WORD = re.compile(
+    r"^\s*(?:\w+\.)*errors\.(FormatError|ContractError|MachineError|NotFoundError): (.+)$", re.MULTILINE
+)
+_FULL_DISK = re.compile(r"No space left on device|File too large|Disk quota exceeded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ class Landed:
         version: the table's version that holds them.
         skipped: why nothing was done; None where it was. The counts are then those of the landing that stands.
         paths_missing: paths of the contract that none of the looked-at records has.
+        changes: what an incremental landing changed (`read`, `new`, `changed`, `deleted`); empty where all was landed.
+        notes: what a person should know of how it was landed.
     """
 
     table: TableRef
@@ -101,6 +107,28 @@ class Landed:
     seconds: float
     skipped: str | None = None
     paths_missing: tuple[str, ...] = ()
+    changes: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """Decoded records, written and counted but not published.
+
+    Attributes:
+        good, bad: candidates of the table and of its quarantine.
+        seen: what was observed of the records on their way, by name.
+    """
+
+    good: Candidate
+    bad: Candidate
+    counts: Counts
+    seen: Mapping[str, Any]
+
+    def discard(self) -> None:
+        """Removes both candidates, as far as they are still there."""
+        delta.discard(self.good.path)
+        delta.discard(self.bad.path)
 
 
 def land(
@@ -112,6 +140,8 @@ def land(
     snapshot: Snapshot,
     describe: Callable[[], Mapping[str, Any]],
     read: int | None = None,
+    watch: Mapping[str, SparkColumn] | None = None,
+    skip_same: bool = False,
 ) -> Landed:
     """Makes the decoded records the table's whole content; the quarantine gets those that do not fit.
 
@@ -123,49 +153,122 @@ def land(
         describe: called when all is written; returns what the commits say of where the records come from (JSON
             values). What it raises keeps anything from being published.
         read: the number of records that there are, where the source knows it otherwise than by counting.
+        watch: aggregates computed while the records are written; the commit says what they came to.
+        skip_same: where the records are those of the table's last landing, by the digest of all that they hold,
+            publish no rows: only note the new snapshot.
 
     Raises:
         ContractError: records were lost on the way, or another process changed the table; nothing is published.
         FormatError: a worker found a file that is not what it should be; nothing is published.
+        MachineError: the disk is full, or a store stopped answering; nothing is published.
     """
     started = time.monotonic()
     table, quarantine = contract.ref.path(warehouse), contract.quarantine.path(warehouse)
     versions = delta.version(table), delta.version(quarantine)
+    with staged(
+        spark,
+        contract,
+        decoded,
+        warehouse=warehouse,
+        snapshot=snapshot,
+        read=read,
+        watch=watch,
+        with_content=skip_same,
+    ) as stage:
+        said = {
+            **describe(),
+            **stage.seen,
+            **landing_metadata(contract, snapshot, stage.counts, version=0 if versions[0] is None else versions[0] + 1),
+        }
+        if skip_same and (rows_of := _same_as(table, said)) is not None:
+            version = delta.note(table, user_metadata={**said, "rows_of": rows_of})
+            return Landed(
+                table=contract.ref,
+                counts=stage.counts,
+                reasons=(),
+                version=version,
+                seconds=time.monotonic() - started,
+                skipped=f"unchanged since version {rows_of}",
+            )
+        reasons = reasons_of(spark, stage.bad)
+        if stage.bad.rows or versions[1] is not None:
+            delta.publish(quarantine, stage.bad.path, user_metadata=said, read_version=versions[1])
+        version = delta.publish(table, stage.good.path, user_metadata=said, read_version=versions[0])
+    seconds = time.monotonic() - started
+    return Landed(table=contract.ref, counts=stage.counts, reasons=reasons, version=version, seconds=seconds)
+
+
+@contextmanager
+def staged(
+    spark: SparkSession,
+    contract: Contract,
+    decoded: DataFrame,
+    *,
+    warehouse: Path,
+    snapshot: Snapshot,
+    read: int | None = None,
+    watch: Mapping[str, SparkColumn] | None = None,
+    with_content: bool = False,
+) -> Iterator[Staged]:
+    """Gives decoded records written once, divided and counted; what was not published by the end is removed.
+
+    Args:
+        watch: aggregates of the records that are computed while they are written.
+        with_content: watch the digest of all that they hold, too, as `content`.
+
+    Raises:
+        ContractError: records were lost on the way.
+        FormatError: a worker found a file that is not what it should be.
+        MachineError: the disk is full, or a store stopped answering.
+    """
+    table, quarantine = contract.ref.path(warehouse), contract.quarantine.path(warehouse)
     stage = delta.new_candidate(table)
     candidates: list[Candidate] = []
     try:
-        counted, rescued = _write(spark, _with_landing(decoded, snapshot), stage)
-        fits = [*contract.types(), RESCUED, SNAPSHOT_ID, LANDED_AT]
-        unfits = [*(field.name for field in QUARANTINE_FIELDS), SNAPSHOT_ID, LANDED_AT]
-        good = divide(stage, by=_IS_QUARANTINED, value=False, table=table, columns=fits)
-        candidates.append(good)
-        bad = divide(stage, by=_IS_QUARANTINED, value=True, table=quarantine, columns=unfits)
-        candidates.append(bad)
-        counts = Counts(read=counted if read is None else read, landed=good.rows, quarantined=bad.rows, rescued=rescued)
+        try:
+            hashed = record_hash(contract) if with_content else None
+            seen = _write(spark, _with_landing(decoded, snapshot), stage, watch or {}, hashed)
+            good = divide(stage, by=_IS_QUARANTINED, value=False, table=table, columns=landed_columns(contract))
+            candidates.append(good)
+            bad = divide(stage, by=_IS_QUARANTINED, value=True, table=quarantine, columns=quarantine_columns())
+            candidates.append(bad)
+        finally:
+            delta.discard(stage)
+        counts = Counts(
+            read=seen.pop(COUNTED) if read is None else read,
+            landed=good.rows,
+            quarantined=bad.rows,
+            rescued=seen.pop(RESCUED),
+        )
         _check_counts(contract, counts)
-        reasons = _reasons(spark, bad) if bad.rows else ()
-        said = {
-            "kind": "landing",
-            "version": 0 if versions[0] is None else versions[0] + 1,
-            "snapshot_id": snapshot.snapshot_id,
-            "taken_at": snapshot.taken_at.isoformat(),
-            "contract": contract.digest(),
-            **asdict(counts),
-            **describe(),
-        }
-        if bad.rows or versions[1] is not None:
-            delta.publish(quarantine, bad.path, user_metadata=said, read_version=versions[1])
-        version = delta.publish(table, good.path, user_metadata=said, read_version=versions[0])
-    except BaseException:
-        for candidate in candidates:
-            delta.discard(candidate.path)
-        raise
+        seen.pop(COUNTED, None)
+        yield Staged(good=good, bad=bad, counts=counts, seen=seen)
     finally:
-        delta.discard(stage)
-    if not bad.rows and versions[1] is None:
-        delta.discard(bad.path)
-    seconds = time.monotonic() - started
-    return Landed(table=contract.ref, counts=counts, reasons=reasons, version=version, seconds=seconds)
+        for candidate in candidates:
+            if delta.is_table(candidate.path):  # one that was published has no log of its own any more
+                delta.discard(candidate.path)
+
+
+def landing_metadata(contract: Contract, snapshot: Snapshot, counts: Counts, *, version: int) -> dict[str, Any]:
+    """Returns what the commit of every landing says of itself."""
+    return {
+        "kind": "landing",
+        "version": version,
+        "snapshot_id": snapshot.snapshot_id,
+        "taken_at": snapshot.taken_at.isoformat(),
+        "contract": contract.digest(),
+        **asdict(counts),
+    }
+
+
+def landed_columns(contract: Contract) -> list[str]:
+    """Returns the columns of a landed table."""
+    return [*contract.types(), RESCUED, SNAPSHOT_ID, LANDED_AT]
+
+
+def quarantine_columns() -> list[str]:
+    """Returns the columns of every quarantine."""
+    return [*(each.name for each in QUARANTINE_FIELDS), SNAPSHOT_ID, LANDED_AT]
 
 
 def standing(contract: Contract, warehouse: Path, *, skipped: str) -> Landed:
@@ -194,14 +297,32 @@ def _with_landing(decoded: DataFrame, snapshot: Snapshot) -> DataFrame:
     )
 
 
-def _write(spark: SparkSession, frame: DataFrame, stage: Path) -> tuple[int, int]:
-    """Writes the stage; returns how many records were counted at their source, and how many landed ones hold more."""
-    seen = Observation()
-    held = frame.observe(seen, _total(COUNTED), _rescued_total()).drop(COUNTED)
-    with _two_writers(spark), _workers_errors():
+def _write(
+    spark: SparkSession, frame: DataFrame, stage: Path, watch: Mapping[str, SparkColumn], hashed: SparkColumn | None
+) -> dict[str, Any]:
+    """Writes the stage; returns the count of records at their source, of landed ones that hold more, and what is watched."""
+    observed = Observation()
+    aggregates = [_total(COUNTED), _rescued_total(), *(aggregate.alias(name) for name, aggregate in watch.items())]
+    if hashed is not None:
+        frame = frame.withColumn(ROW_HASH, hashed)
+        aggregates += digest_columns()
+    held = frame.observe(observed, *aggregates).drop(COUNTED, ROW_HASH)
+    with _two_writers(spark), workers_errors():
         held.write.format("delta").partitionBy(_IS_QUARANTINED).mode("errorifexists").save(str(stage))
-    found = seen.get
-    return int(found[COUNTED] or 0), int(found[RESCUED] or 0)
+    found = observed.get
+    seen = {name: found[name] for name in watch}
+    if hashed is not None:
+        seen["content"] = str(read_digest(found))
+    return {**seen, COUNTED: int(found[COUNTED] or 0), RESCUED: int(found[RESCUED] or 0)}
+
+
+def _same_as(table: Path, said: Mapping[str, Any]) -> int | None:
+    """Returns the version whose rows are those of this landing, by their content's digest; None where they differ."""
+    standing = delta.metadata(table)
+    alike = all(standing.get(name) == said.get(name) for name in ("kind", "contract", "content", "read"))
+    if not alike or said.get("content") is None or delta.changed_since(table, standing["version"]):
+        return None
+    return int(standing.get("rows_of", standing["version"]))
 
 
 def _total(column: str) -> SparkColumn:
@@ -225,16 +346,21 @@ def _two_writers(spark: SparkSession) -> Iterator[None]:
 
 
 @contextmanager
-def _workers_errors() -> Iterator[None]:
+def workers_errors() -> Iterator[None]:
     """Raises what a worker found wrong with a file as itself, not as the failure of a Spark job."""
     try:
         yield
     except PySparkException as error:
+        if full := _FULL_DISK.search(str(error)):
+            raise MachineError(
+                f"the disk is full ({full.group()}). Nothing was published, and what was written is removed. "
+                "Make room and run it again."
+            ) from error
         found = _WORKERS_WORD.search(str(error))
         if found is None:
             raise
-        kind = FormatError if found.group(1) == "FormatError" else ContractError
-        raise kind(found.group(2).strip()) from error
+        kinds = {"FormatError": FormatError, "ContractError": ContractError, "MachineError": MachineError}
+        raise kinds.get(found.group(1), ProjectError)(found.group(2).strip()) from error
 
 
 def _check_counts(contract: Contract, counts: Counts) -> None:
@@ -245,7 +371,10 @@ def _check_counts(contract: Contract, counts: Counts) -> None:
         )
 
 
-def _reasons(spark: SparkSession, quarantine: Candidate) -> tuple[Reason, ...]:
+def reasons_of(spark: SparkSession, quarantine: Candidate) -> tuple[Reason, ...]:
+    """Returns why records are in a quarantine, most frequent first."""
+    if not quarantine.rows:
+        return ()
     problems = (
         spark.read.format("delta")
         .load(str(quarantine.path))

@@ -132,6 +132,60 @@ def catalog(project: Project, *, invocation_id: str) -> dict[str, Any]:
     return {"metadata": _metadata("catalog/v1", invocation_id), "nodes": nodes, "sources": sources, "errors": None}
 
 
+def source_results(project: Project, *, invocation_id: str, elapsed: float) -> dict[str, Any]:
+    """Returns `sources.json` (v3): when each table was landed, whether that is fresh, and of what moment it is.
+
+    What dbt's schema has no name for stands under `adapter_response`: the cut, the counts, the drift of the landing.
+    """
+    now = datetime.now(UTC)
+    results = [
+        _freshness(table, said, now)
+        for table in project.sources.values()
+        if (said := delta.metadata(table.table.path(project.warehouse))).get("kind") == "landing"
+    ]
+    return {"metadata": _metadata("sources/v3", invocation_id), "results": results, "elapsed_time": elapsed}
+
+
+_SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400}
+_OF_THE_LANDING = (
+    "snapshot_id",
+    "version",
+    "store",
+    "cut",
+    "read",
+    "landed",
+    "quarantined",
+    "rescued",
+    "changes",
+    "drift",
+)
+
+
+def _freshness(table: SourceTable, said: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    taken = datetime.fromisoformat(said["taken_at"])
+    age = (now - taken).total_seconds()
+    limits = {name: table.freshness.get(name) or {} for name in ("warn_after", "error_after")}
+    passed = {
+        name: bool(limit.get("count")) and age > limit["count"] * _SECONDS[limit["period"]]
+        for name, limit in limits.items()
+    }
+    return {
+        "unique_id": table.unique_id,
+        "max_loaded_at": taken.isoformat(),
+        "snapshotted_at": now.isoformat(),
+        "max_loaded_at_time_ago_in_s": age,
+        "status": "error" if passed["error_after"] else "warn" if passed["warn_after"] else "pass",
+        "criteria": {
+            **{name: {"count": limit.get("count"), "period": limit.get("period")} for name, limit in limits.items()},
+            "filter": table.freshness.get("filter"),
+        },
+        "adapter_response": {name: said[name] for name in _OF_THE_LANDING if name in said},
+        "timing": [],
+        "thread_id": "main",
+        "execution_time": 0.0,
+    }
+
+
 def _metadata(schema: str, invocation_id: str) -> dict[str, Any]:
     return {
         "dbt_schema_version": _SCHEMA.format(schema),

@@ -23,6 +23,8 @@ from deltalake.transaction import AddAction, CommitProperties, RemoveAction, cre
 from runner.errors import ContractError
 
 _CANDIDATE = "candidate-"
+_NOTE = "is_note"  # in the metadata of a commit that changes no row
+_KEEPS_ROWS = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "FSCK"}
 
 
 def is_table(path: Path) -> bool:
@@ -52,6 +54,31 @@ def metadata(path: Path) -> dict[str, Any]:
             if isinstance(found, dict):
                 return found
     return {}
+
+
+def changed_since(path: Path, version: int) -> bool:
+    """True where a later commit changed the table's rows: somebody's write, or a return to an older version."""
+    entries = DeltaTable(str(path)).history()
+    return any(
+        entry["version"] > version and entry["operation"] not in _KEEPS_ROWS and not _is_note(entry)
+        for entry in entries
+    )
+
+
+def note(path: Path, *, user_metadata: Mapping[str, Any]) -> int:
+    """Commits metadata alone, adding and removing no file; returns the new version."""
+    table = DeltaTable(str(path))
+    said = {**user_metadata, _NOTE: True}
+    properties = CommitProperties(custom_metadata={"userMetadata": json.dumps(said, default=str)})
+    table.create_write_transaction([], "append", table.schema(), [], commit_properties=properties)
+    return int(table.version()) + 1
+
+
+def _is_note(entry: Mapping[str, Any]) -> bool:
+    try:
+        return bool(json.loads(entry.get("userMetadata") or "{}").get(_NOTE))
+    except (json.JSONDecodeError, AttributeError):
+        return False
 
 
 def new_candidate(table: Path) -> Path:

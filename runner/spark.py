@@ -147,6 +147,7 @@ def spark_session(
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.databricks.delta.stats.collect.using.tableSchema": "true",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.python.filterPushdown.enabled": "true",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.scheduler.mode": "FAIR",

@@ -15,8 +15,9 @@ from runner.render import scrubbed
 
 _COMMANDS = {
     "demo": ("runner.cli.demo", "Simulate a small shop, land it, build and check all models, write the report."),
-    "generate": ("runner.cli.data", "Write a simulated shop into the target's data folder."),
-    "ingest": ("runner.cli.data", "Land sources into Delta tables."),
+    "generate": ("runner.cli.generate", "Write a simulated shop into files and into the stores."),
+    "ingest": ("runner.cli.ingest", "Land sources into Delta tables, from files or from the stores."),
+    "reconcile": ("runner.cli.ingest", "Compare what the stores hold with what landed of it."),
     "models": ("runner.cli.work", "Build models in order, each checked before it is published."),
     "checks": ("runner.cli.work", "Check what is published and write the validation report."),
     "build": ("runner.cli.work", "Land, build, check: everything that is selected."),

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from runner import delta
-from runner.cli.data import write_shop
+from runner.cli.generate import write_shop
 from runner.cli.session import Command, project_options, say
 from runner.cli.work import build_all, finish
 from runner.errors import ProjectError

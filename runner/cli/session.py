@@ -59,12 +59,13 @@ class Command:
         return load_quality(self.project())
 
     @contextmanager
-    def spark(self, *, checks: bool = False, small: bool = False) -> Iterator[SparkSession]:
+    def spark(self, *, checks: bool = False, small: bool = False, stores: bool = False) -> Iterator[SparkSession]:
         """Gives a Spark session for the project's target, and stops it at the end.
 
         Args:
             checks: suites will run in it.
             small: its data are small, whatever the target holds.
+            stores: it reads from stores: how much is not known before, and a task whose worker dies is tried again.
         """
         import logging
 
@@ -82,9 +83,9 @@ class Command:
             session = spark_session(
                 f"sluice {self.project().files.name}",
                 scratch=self.project().files.target_folder / "scratch",
-                master=target.master,
+                master=target.master or ("local[*, 4]" if stores else None),
                 settings=target.spark,
-                small=small or _input_bytes(target) < SMALL_BYTES,
+                small=small or (not stores and _input_bytes(target) < SMALL_BYTES),
             )
         try:
             yield session

@@ -117,15 +117,17 @@ def build_all(
     threads: int | None = None,
 ) -> list[NodeResult]:
     """Lands, checks and builds what is selected, in one Spark session."""
-    from runner.cli.data import Landing
+    from runner.cli.ingest import Landing
 
     project = command.project()
     nodes = project.select(select, exclude, kinds=("model", "source"))
     quality = command.quality()
     tables = [table for node in nodes if isinstance(table := project.node(node), SourceTable)]
-    with command.spark(checks=True) as spark:
-        landing = Landing(project, tables) if tables else None
+    landing = Landing(project, tables) if tables else None
+    with command.spark(checks=True, stores=landing is not None and landing.origin.stores) as spark:
         failed = landing.land(spark, landing.skip_unchanged()) if landing else []
+        if landing:
+            landing.write_artifact(command)
         unlanded = [table.unique_id for table in tables if table.label in failed]
         stopped = quality.graph.descendants(unlanded) | set(unlanded)
         runnable = [node for node in nodes if node not in stopped]
