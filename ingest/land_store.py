@@ -98,7 +98,8 @@ def read_incremental(section: Mapping[str, Any], contract: Contract, *, store: s
     for name in section:
         if name not in _KEYS:
             raise FormatError(
-                f"{what} has an unknown key {name!r}.{did_you_mean(name, _KEYS) or ' Known keys: ' + ', '.join(_KEYS) + '.'}"
+                f'{what} has an unknown key "{name}".'
+                + (did_you_mean(name, _KEYS) or f" Known keys: {', '.join(_KEYS)}.")
             )
     names = [column.name for column in contract.columns]
     cursor = section.get("cursor", WRITE_TIME if store == "hbase" else None)
