@@ -1,8 +1,10 @@
-"""One Spark session for the run of tests; tests that use it are marked `spark` by themselves."""
+"""One Spark session, one HBase and one MongoDB for the run of tests; tests that use Spark are marked `spark` by themselves."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,16 @@ import pytest
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from services.hbase import HBase
+    from services.mongodb import MongoDB
+
+
+@dataclass(frozen=True)
+class GivenMongoDB:
+    """The real MongoDB that MONGO_TEST_URI names: others' to start and stop."""
+
+    uri: str
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,6 +44,31 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     )
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoDB | GivenMongoDB]:
+    """A MongoDB-protocol server: the emulator, or the real one that MONGO_TEST_URI names. Use a database of your own."""
+    if uri := os.environ.get("MONGO_TEST_URI"):
+        yield GivenMongoDB(uri)
+        return
+    from services.mongodb import MongoDB
+
+    server = MongoDB(tmp_path_factory.mktemp("mongodb"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def hbase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HBase]:
+    """A real HBase on free ports. Use a table prefix of your own."""
+    from services.hbase import HBase
+
+    server = HBase(tmp_path_factory.mktemp("hbase"))
+    server.start()
+    yield server
+    server.kill()  # its data go with the folder
 
 
 @pytest.fixture(scope="session")

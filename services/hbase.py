@@ -1,0 +1,110 @@
+"""A real HBase on this machine: ZooKeeper, master, region server and both Thrift servers in one JVM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.install import default_cache, installed
+from services.java_server import JavaServer, is_open, ports_of
+
+_CONFIGURATION = Path(__file__).parent / "hbase_conf"
+# What HBase 2.6 asks of Java 17 and later.
+_OPENED = (
+    "java.base/java.lang", "java.base/java.lang.reflect", "java.base/java.nio", "java.base/sun.nio.ch",
+    "java.base/java.util", "java.base/java.util.concurrent", "java.base/jdk.internal.ref",
+)  # fmt: skip
+
+
+class HBase:
+    """HBase over one folder. Its data survive a stop and a kill.
+
+    Attributes:
+        port: of Thrift1, by which happybase reads and writes; of this machine only; the same over restarts, as all are.
+        thrift2_port: of Thrift2, by which tables are pre-split and scanned by time.
+        zookeeper_port: for HBase's own clients.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        thrift2_port: int = 0,
+        zookeeper_port: int = 0,
+        heap: str = "1g",
+        cache: Path | None = None,
+    ) -> None:
+        """Sets the server up; `start` starts it.
+
+        Args:
+            folder: for data, log and process id.
+            port, thrift2_port, zookeeper_port: 0 takes a free one.
+            heap: of the JVM.
+            cache: where the jars are; by default the project's cache.
+        """
+        wanted = {"Thrift": port, "Thrift2": thrift2_port, "ZooKeeper": zookeeper_port}
+        ports = ports_of(wanted, wanted)
+        self.port, self.thrift2_port, self.zookeeper_port = ports.values()
+        self._server = JavaServer(
+            title="HBase",
+            folder=folder.resolve(),
+            main="HBaseLocal",
+            class_path=lambda: installed(cache or default_cache(), "hbase").class_path(_CONFIGURATION),
+            ports=ports,
+            options=[
+                f"-Xmx{heap}",
+                "-XX:+UseSerialGC",
+                "-Djava.net.preferIPv4Stack=true",
+                f"-Dsluice.zookeeper_port={self.zookeeper_port}",
+                *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
+                "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
+            ],
+            arguments=[str(self.port), str(self.thrift2_port)],
+            answers=self._unanswered,
+            start_seconds=150,
+            stop_seconds=30,
+        )
+
+    @property
+    def folder(self) -> Path:
+        """Where its data, log and process id are."""
+        return self._server.folder
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None where it does not run."""
+        return self._server.pid
+
+    @property
+    def log(self) -> Path:
+        """What it says since its last start."""
+        return self._server.log
+
+    def start(self, *, detached: bool = False) -> None:
+        """Starts it and waits until Thrift answers a call; raises MachineError as `JavaServer.start` does."""
+        self._server.start(detached=detached)
+
+    def stop(self) -> None:
+        """Stops it in order."""
+        self._server.stop()
+
+    def kill(self) -> None:
+        """Ends it as a crash would."""
+        self._server.kill()
+
+    def _unanswered(self) -> str | None:
+        for port in (self.port, self.thrift2_port):
+            if not is_open(port):
+                return f"nothing listens on port {port}"
+        import happybase
+        from thriftpy2.thrift import TException
+
+        try:
+            connection = happybase.Connection("127.0.0.1", self.port, timeout=10_000)
+            try:
+                connection.tables()
+            finally:
+                connection.close()
+        except (TException, OSError) as error:
+            return str(getattr(error, "message", None) or error)
+        return None
