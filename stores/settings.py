@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from runner.errors import FormatError, did_you_mean
 
+_MAY_BE_MISSING = ("thrift2_port", "table_prefix", "ca_file")  # an empty text, as from the environment, is none
 _Settings = TypeVar("_Settings", "MongoSettings", "HBaseSettings")
 
 
@@ -115,7 +116,7 @@ def _read(kind: type[_Settings], section: Mapping[str, Any], place: str) -> _Set
 
 def _as(kind: type, name: str, value: Any, place: str) -> Any:
     """Returns the value as the type of the setting's default; numbers and truth may come as text from the environment."""
-    if value is None or (name == "thrift2_port" and value == ""):
+    if value is None or (value == "" and name in _MAY_BE_MISSING):
         return None
     if name == "thrift2_port":
         kind = int
