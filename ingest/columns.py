@@ -7,18 +7,22 @@ decides nothing but time.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from itertools import chain
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from bson import Binary, Decimal128, ObjectId, Timestamp
+from numpy.typing import NDArray
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
@@ -39,15 +43,20 @@ from pyspark.sql.types import (
 
 from ingest.datatypes import arrow_type
 
-_INTEGER_BITS: dict[type[DataType], int] = {ByteType: 8, ShortType: 16, IntegerType: 32, LongType: 64}
+_Ints = NDArray[np.int64]
+_Numbers = NDArray[np.int64] | NDArray[np.float64]
+_Truths = NDArray[np.bool_]
+
+INTEGER_BITS: dict[type[DataType], int] = {ByteType: 8, ShortType: 16, IntegerType: 32, LongType: 64}
 _EXACT_CENTS = 2.0**52  # a float below it has exact halves
-_YEAR_ONE = -62_135_596_800_000_000  # 0001-01-01 in microseconds
+YEAR_ONE = -62_135_596_800_000_000  # 0001-01-01 in microseconds
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _TIMESTAMP = re.compile(
     rf"({_DATE})(?:[T ](\d{{2}}(?::\d{{2}}(?::\d{{2}}(?:\.\d{{1,9}})?)?)?)(Z|[+-]\d{{2}}(?::?\d{{2}})?)?)?"
 )
 _WIDE = Context(prec=80)
 _LONGEST_SHOWN = 60
+_UUID = 4  # the binary subtype
 
 
 class NotFast(Exception):
@@ -148,32 +157,46 @@ def _fast_decimal(values: Sequence[Any], data_type: DataType, __: Sight) -> pa.A
     if data_type.precision > 18:
         raise NotFast
     held = numbers.to_numpy(zero_copy_only=False) if not numbers.null_count else numbers.fill_null(0).to_numpy()
+    units, fits = decimal_units(held, data_type)
+    if not fits.all():
+        raise NotFast
+    return decimal_array(units, data_type, pc.is_valid(numbers) if numbers.null_count else None)
+
+
+def decimal_units(held: _Numbers, data_type: DecimalType) -> tuple[_Ints, _Truths]:
+    """Returns numbers as counts of the type's last place, rounded half up, and which of them that is exact for.
+
+    Args:
+        held: int64 or float64.
+        data_type: of at most 18 digits.
+    """
     limit = 10**data_type.precision
     factor = 10**data_type.scale
     if held.dtype == np.int64:
-        if len(held) and max(abs(int(held.min())), abs(int(held.max()))) * factor >= limit:
-            raise NotFast
-        units = held * factor
-    else:
-        scaled = np.abs(held) * factor
-        if not (scaled < min(limit - 1, _EXACT_CENTS)).all():
-            raise NotFast
-        whole = np.floor(scaled)
-        part = scaled - whole
-        close = np.abs(part - 0.5) < 1e-5 + scaled * 1e-15
-        units = (whole + (part > 0.5)).astype(np.int64)
-        units[held < 0] *= -1
-        for index in np.flatnonzero(close):
-            units[index] = int(
-                _round_half_up(Decimal(repr(float(held[index]))), data_type.scale).scaleb(data_type.scale)
-            )
+        most = (limit - 1) // factor
+        fits = (held <= most) & (held >= -most)
+        return np.where(fits, held, 0) * factor, fits
+    scaled = np.abs(held) * factor
+    fits = scaled < min(limit - 1, _EXACT_CENTS)
+    if not fits.all():
+        scaled = np.where(fits, scaled, 0.0)
+    whole = np.floor(scaled)
+    part = scaled - whole
+    close = np.abs(part - 0.5) < 1e-5 + scaled * 1e-15
+    units = (whole + (part > 0.5)).astype(np.int64)
+    units[held < 0] *= -1
+    for index in np.flatnonzero(close & fits):
+        units[index] = int(_round_half_up(Decimal(repr(float(held[index]))), data_type.scale).scaleb(data_type.scale))
+    return units, fits
+
+
+def decimal_array(units: _Ints, data_type: DecimalType, valid: pa.Array | None = None) -> pa.Array:
+    """Returns counts of the type's last place as its Arrow array, null where `valid` is false."""
     words = np.empty((len(units), 2), np.int64)  # a decimal128 is a little-endian 128-bit integer
     words[:, 0] = units
     words[:, 1] = units >> 63
-    validity = None if not numbers.null_count else pc.is_valid(numbers).buffers()[1]
-    return pa.Array.from_buffers(
-        pa.decimal128(data_type.precision, data_type.scale), len(units), [validity, pa.py_buffer(words)]
-    )
+    validity = None if valid is None else valid.buffers()[1]
+    return pa.Array.from_buffers(arrow_type(data_type), len(units), [validity, pa.py_buffer(words)])
 
 
 def _fast_date(values: Sequence[Any], _: DataType, __: Sight) -> pa.Array:
@@ -181,13 +204,21 @@ def _fast_date(values: Sequence[Any], _: DataType, __: Sight) -> pa.Array:
 
 
 def _fast_timestamp(values: Sequence[Any], _: DataType, __: Sight) -> pa.Array:
-    texts = pa.array(values, pa.string())
+    return timestamp_array(pa.array(values, pa.string()))
+
+
+def timestamp_array(texts: pa.Array) -> pa.Array:
+    """Returns ISO texts as timestamps in UTC.
+
+    Raises:
+        NotFast, pa.ArrowException: some text needs `exact_value`.
+    """
     try:
         found = pc.cast(texts, pa.timestamp("us"))
     except pa.ArrowInvalid:
         found = pc.cast(texts, pa.timestamp("us", tz="UTC"))
     least = pc.min(found.view(pa.int64())).as_py()
-    if least is not None and least < _YEAR_ONE:
+    if least is not None and least < YEAR_ONE:
         raise NotFast
     return found.view(pa.timestamp("us", tz="UTC"))
 
@@ -270,9 +301,13 @@ def exact_value(value: Any, data_type: DataType) -> Any:
 
 
 def _exact_string(value: Any, _: DataType) -> str:
-    if not isinstance(value, str):
-        raise Unfit(value, "is no string")
-    return value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, ObjectId):
+        return str(value)
+    if isinstance(value, Binary) and value.subtype == _UUID and len(value) == 16:
+        return str(UUID(bytes=bytes(value)))
+    raise Unfit(value, "is no string")
 
 
 def _exact_boolean(value: Any, _: DataType) -> bool:
@@ -283,15 +318,22 @@ def _exact_boolean(value: Any, _: DataType) -> bool:
 
 def _exact_integer(value: Any, data_type: DataType) -> int:
     word = data_type.simpleString()
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+    if isinstance(value, Decimal128):
+        value = _plain(value, word)
+        if value != value.to_integral_value(context=_WIDE):
+            raise Unfit(value, f"is no {word}")
+    elif isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
         raise Unfit(value, f"is no {word}")
-    bound = 2 ** (_INTEGER_BITS[type(data_type)] - 1)
+    bound = 2 ** (INTEGER_BITS[type(data_type)] - 1)
     if not -bound <= value < bound:
         raise Unfit(value, f"does not fit {word}")
     return int(value)
 
 
 def _exact_float(value: Any, data_type: DataType) -> float:
+    if isinstance(value, Decimal128):
+        value = value.to_decimal()
+        return math.nan if value.is_nan() else float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Unfit(value, f"is no {data_type.simpleString()}")
     return float(value)
@@ -300,6 +342,8 @@ def _exact_float(value: Any, data_type: DataType) -> float:
 def _exact_decimal(value: Any, data_type: DataType) -> Decimal:
     assert isinstance(data_type, DecimalType)
     word = data_type.simpleString()
+    if isinstance(value, Decimal128):
+        value = _plain(value, word)
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise Unfit(value, f"is no {word}")
     try:
@@ -316,11 +360,22 @@ def _exact_decimal(value: Any, data_type: DataType) -> Decimal:
     return number
 
 
+def _plain(value: Decimal128, word: str) -> Decimal:
+    number = value.to_decimal()
+    if not number.is_finite():
+        raise Unfit(value, f"is no {word}")
+    return number
+
+
 def _round_half_up(number: Decimal, scale: int) -> Decimal:
     return number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, _WIDE)
 
 
 def _exact_date(value: Any, _: DataType) -> date:
+    if isinstance(value, datetime):
+        moment = _in_utc(value)
+        if moment.time() == time():
+            return moment.date()
     if isinstance(value, str) and re.fullmatch(_DATE, value):
         try:
             return date.fromisoformat(value)
@@ -330,7 +385,14 @@ def _exact_date(value: Any, _: DataType) -> date:
 
 
 def _exact_timestamp(value: Any, _: DataType) -> datetime:
-    """Reads ISO 8601: a space or a T, seconds to nanoseconds (cut to microseconds), UTC where no zone is given."""
+    """Reads ISO 8601: a space or a T, seconds to nanoseconds (cut to microseconds), UTC where no zone is given.
+
+    Of a BSON timestamp, which MongoDB counts its own operations by, the second is taken.
+    """
+    if isinstance(value, datetime):
+        return _in_utc(value)
+    if isinstance(value, Timestamp):
+        return value.as_datetime()
     match = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise Unfit(value, "is no timestamp")
@@ -342,6 +404,10 @@ def _exact_timestamp(value: Any, _: DataType) -> datetime:
         return found.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Unfit(value, "is no timestamp") from None
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _exact_struct(value: Any, data_type: DataType) -> dict[str, Any]:

@@ -22,23 +22,31 @@ _Rescue = Callable[[Any], Any]
 _FATE = (RESCUED, *(each.name for each in QUARANTINE_FIELDS), COUNTED)
 
 
+def _as_json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
 @dataclass(slots=True, kw_only=True)
 class Records:
     """A batch of records as a source cut them.
 
     Attributes:
         file: where they come from: a file's name, a collection, a region.
-        positions: where in `file` each begins (bytes for files).
+        positions: where in `file` each begins (bytes for files), None where it has no place.
         documents: each record's value, None where it could not be read.
         problems: by index, why a record could not be read.
         payload: gives the raw text of the record at an index; asked only for those that do not fit.
+        form: what a record is written in.
+        rescued: gives the text of what a record holds beside its contract.
     """
 
     file: str
-    positions: list[int]
+    positions: Sequence[int | None]
     documents: list[Any]
     problems: dict[int, str] = field(default_factory=dict)
     payload: Callable[[int], str]
+    form: str = "JSON"
+    rescued: Callable[[Any], str] = _as_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ class Decoder:
         self._need_keys(columns, faults)
         rescued = pa.nulls(len(documents), pa.string())
         if sight.has_unnamed:
-            found = [each and orjson.dumps(each).decode() for each in map(self._rescue, documents)]
+            found = [each and records.rescued(each) for each in map(self._rescue, documents)]
             rescued = pa.array(found, pa.string())
         names = [*self._types, *_FATE]
         arrays = [*columns, rescued, *self._fates(records, documents, faults)]
@@ -158,7 +166,9 @@ def _only_objects(records: Records, faults: dict[int, list[_Fault]]) -> list[dic
         documents = [document if type(document) is dict else {} for document in documents]
         for index, document in enumerate(records.documents):
             if index in records.problems:
-                faults[index] = [_Fault("is no JSON", f"is no JSON: {records.problems[index]}")]
+                faults[index] = [
+                    _Fault(f"is no {records.form}", f"is no {records.form}: {records.problems[index]}")
+                ]
             elif type(document) is not dict:
                 faults[index] = [_Fault("is no object", f"is no object: {shown(document)}")]
     return documents

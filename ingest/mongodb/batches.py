@@ -1,0 +1,132 @@
+"""Raw replies of MongoDB decoded by a contract: what is regular a batch at a time, what is not one by one."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+
+import bson
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql.types import StringType
+
+from ingest.contract import COUNTED, QUARANTINE_FIELDS, RESCUED, Contract
+from ingest.datatypes import arrow_type
+from ingest.decode import Decoder
+from ingest.mongodb.bson_columns import ColumnReader
+from ingest.mongodb.documents import EXACT, records_of, relaxed_json
+from ingest.mongodb.rawbson import MISSING, NULL, STRING, Fields, Ints, Level, Mask, RawBatch
+
+_ID = b"_id"
+_LENGTH = struct.Struct("<i")
+_TEXT = ColumnReader.of(StringType())
+
+
+class BatchDecoder:
+    """Decodes replies by one contract; made once per task, and learns the documents' layouts as it goes."""
+
+    def __init__(self, contract: Contract, place: str) -> None:
+        self._contract = contract
+        self._place = place
+        self._exact = Decoder(contract)
+        self._names = {
+            column.name: [name.encode() for name in (column.name, *column.aliases)] for column in contract.columns
+        }
+        self._spoken = {name for names in self._names.values() for name in names}
+        self._readers = {name: ColumnReader.of(data_type) for name, data_type in contract.types().items()}
+        self._level = Level()
+        self._repeats = None if len(contract.key) != 1 or _ID in self._names[contract.key[0]] else contract.key[0]
+
+    def decode(self, raw: bytes) -> Iterator[pa.RecordBatch]:
+        """Yields the documents of a reply in `Contract.decoded_schema`; those that need the exact way come last."""
+        batch = RawBatch(raw)
+        if not len(batch):
+            return
+        fast, good = self._fast(batch)
+        if good.all():
+            yield self._counted(fast)
+            return
+        if good.any():
+            mask = pa.array(good)
+            yield self._counted([column.filter(mask) for column in fast])
+        left = np.flatnonzero(~good)
+        raws = [batch.document(index) for index in left.tolist()]
+        yield self._exact.decode(records_of(raws, self._contract, self._place))
+
+    def _counted(self, columns: list[pa.Array]) -> pa.RecordBatch:
+        count = len(columns[0])
+        counted = np.zeros(count, np.int64)
+        counted[0] = count
+        fates = [pa.nulls(count, arrow_type(each.dataType)) for each in QUARANTINE_FIELDS]
+        names = [*self._names, RESCUED, *(each.name for each in QUARANTINE_FIELDS), COUNTED]
+        return pa.RecordBatch.from_arrays([*columns, *fates, pa.array(counted)], names=names)
+
+    def _fast(self, batch: RawBatch) -> tuple[list[pa.Array], Mask]:
+        """Returns the contract's columns and what is rescued, and of which documents they are right."""
+        found, good = self._level.walk(batch, batch.starts, batch.ends)
+        columns: dict[str, pa.Array] = {}
+        for name, names in self._names.items():
+            kinds, at = self._filled([found[each] for each in names if each in found], len(batch), good)
+            columns[name], fine = self._readers[name].read(batch, kinds, at)
+            good &= fine
+        for name in self._contract.key:
+            if columns[name].null_count:
+                good &= columns[name].is_valid().to_numpy(zero_copy_only=False)
+        rescued = self._rescued(batch, found, columns, good)
+        return [*columns.values(), rescued], good
+
+    def _filled(self, fields: list[Fields], count: int, good: Mask) -> tuple[np.ndarray, Ints]:
+        """Returns the values of a column's name or alias; a document that fills two is not good."""
+        if len(fields) == 1:
+            return fields[0].kinds, fields[0].at
+        kinds, at = np.zeros(count, np.uint8), np.zeros(count, np.int64)
+        for each in fields:
+            filled = (each.kinds != MISSING) & (each.kinds != NULL)
+            good &= ~(filled & (kinds != MISSING))
+            kinds[filled] = each.kinds[filled]
+            at[filled] = each.at[filled]
+        return kinds, at
+
+    def _rescued(
+        self, batch: RawBatch, found: Mapping[bytes, Fields], columns: Mapping[str, pa.Array], good: Mask
+    ) -> pa.Array:
+        """Returns what the documents hold beside the contract's columns, as extended JSON."""
+        unnamed = {name: fields for name, fields in found.items() if name not in self._spoken}
+        holds: dict[bytes, Mask] = {}
+        for name, fields in unnamed.items():
+            there = fields.kinds != MISSING
+            if name == _ID and self._repeats is not None:
+                there &= ~self._is_repeated(batch, fields, columns[self._repeats])
+            if there.any():
+                holds[name] = there
+        if not holds:
+            return pa.nulls(len(batch), pa.string())
+        rows = np.flatnonzero(np.logical_or.reduce(list(holds.values())) & good)
+        texts: list[str | None] = [None] * len(batch)
+        for row in rows.tolist():
+            parts = sorted(
+                (int(unnamed[name].at[row]) - unnamed[name].width, int(unnamed[name].ends[row]))
+                for name, there in holds.items()
+                if there[row]
+            )
+            body = b"".join(batch.raw[begin:end] for begin, end in parts)
+            try:
+                document = bson.decode(_LENGTH.pack(len(body) + 5) + body + b"\0", EXACT)
+            except Exception:  # the decoder of C raises whatever the bytes provoke; the exact way says what
+                good[row] = False
+                continue
+            texts[row] = relaxed_json(document)
+        return pa.array(texts, pa.string())
+
+    def _is_repeated(self, batch: RawBatch, ids: Fields, key: pa.Array) -> Mask:
+        """Returns where an `_id` that is a string equals the key."""
+        is_text = ids.kinds == STRING
+        if not is_text.any():
+            return is_text
+        texts, fine = _TEXT.read(batch, np.where(is_text, ids.kinds, MISSING).astype(np.uint8), ids.at)
+        if key.type != texts.type:
+            return np.zeros(len(is_text), np.bool_)
+        same = pc.fill_null(pc.equal(texts, key), False).to_numpy(zero_copy_only=False)
+        repeated: Mask = same & fine & is_text
+        return repeated
