@@ -24,6 +24,7 @@ CAUSES = (NOTHING, CUT_OFF, GAP, CUT_AND_MORE, RANDOM, CHANGING)
 _BUCKETS = 1_000
 _LEAST = 5  # rows that a cut or a gap must hold
 _CHANCE = 1e-6  # at which a run of rows without a match is no accident
+_WORTH_SAYING = 20  # rows of a cut or a gap, where the loss is within what is allowed
 
 
 def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
@@ -84,6 +85,11 @@ class _Picture:
     distance: float
     rest_distance: float
     chance: float
+
+    @property
+    def in_runs(self) -> int:
+        """The rows in cuts and gaps."""
+        return self.lost - self.rest
 
     @property
     def rest_share(self) -> float:
@@ -169,11 +175,13 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     total = found + lost
     numbers: dict[str, Any] = {"rows": total, "matched": found, "unmatched": lost}
     said = f"{count(lost)} of {count(total)} {what} ({percent(lost / total if total else 0)}) have no {match}"
-    if not total or lost <= (1 - arguments["mostly"]) * total:
+    within = lost <= (1 - arguments["mostly"]) * total
+    picture = _picture(buckets) if found and lost and buckets else None
+    if not total or (within and not (picture and picture.in_runs >= _WORTH_SAYING)):
         passed = f"{count(found)} of {count(total)} {what} have {_a(match)}."
         return Finding(level="pass", observed=f"{count(lost)} without", message=passed, numbers=numbers)
     failing = f"NOT coalesce(({arguments['matched']}), FALSE)"
-    if not found or not buckets:
+    if picture is None:
         return Finding(
             level="fail",
             observed=f"{count(lost)} of {count(total)}",
@@ -185,7 +193,6 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
             failing=failing,
             failing_count=lost,
         )
-    picture = _picture(buckets)
     cause = _cause(picture, arguments["mostly"])
     numbers |= {
         "late": picture.late.lost if picture.late else 0,
@@ -196,7 +203,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         "ks_distance_of_rest": picture.rest_distance,
     }
     return Finding(
-        level="fail",
+        level="warn" if within else "fail",
         observed=f"{count(lost)} of {count(total)} ({percent(lost / total)}): {cause}",
         message=f"{said}: {_where(picture, cause, match)}.",
         cause=cause,
@@ -273,9 +280,9 @@ def _a(match: str) -> str:
 
 
 _ADVICE: Mapping[str, str] = {
-    CUT_OFF: "Writing of the {match} stopped, or it was landed earlier than the {what}: land both stores at one moment, "
+    CUT_OFF: "Writing of each {match} stopped then, or it was landed before the {what}: land both stores at one moment, "
     "and if the gap stays, find what stopped.",
-    GAP: "Nothing of the {match} was kept for a time: find what failed then, and land those days again.",
+    GAP: "No {match} was kept for a time: find what failed then, and land those days again.",
     CUT_AND_MORE: "Two things at once: land both stores at one moment and find what stopped writing; then look at the "
     "spread ones, whose {match} was lost one by one.",
     RANDOM: "Each {match} was lost by itself: look for writes that fail, and in quarantine. (Where {what} were written in "
@@ -290,7 +297,8 @@ MATCHED = Definition(
     doc="""Each row (say, a converted session) has its match in the other store (an order), and where some have not, the
     verdict tells a cut in time from random loss.
 
-    Fails where more than 1 - mostly (.005) of the rows have no match. Cut off: the k rows after the last match (or
+    Fails where more than 1 - mostly (.005) of the rows have no match; warns where fewer have none but 20 of them lie in
+    one cut or gap. Cut off: the k rows after the last match (or
     before the first) would all be without by chance with probability loss^k < 1e-6; a gap is the same between two
     matches, times the places where it could be. The others are random where the Kolmogorov-Smirnov distance of their
     times to those of matched rows is within what two samples of one law show (1 in 10,000), else the loss changes.""",

@@ -38,15 +38,15 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     statistic, degrees = found
     p = chi_square_tail(statistic, degrees)
     numbers |= {"chi_square": statistic, "degrees": degrees, "p": p}
-    chance = f"chi-square {figure(statistic)} on {degrees} degrees of freedom, p = {figure(p) if p >= 1e-6 else '< 0.000001'}"
+    chance = f"chi-square {figure(statistic)} on {degrees} degrees of freedom, {_p(p)}"
     if p <= arguments["warn_p"]:
         said = f"The {count(len(groups))} groups by {what} differ by more than chance: {chance}."
-        return Finding(level="pass", observed=f"p = {figure(p)}", message=said, numbers=numbers)
+        return Finding(level="pass", observed=_p(p), message=said, numbers=numbers)
     ranked = sorted(groups, key=lambda row: -_rate(row, shares))
     first, last = ranked[0], ranked[-1]
     return Finding(
         level="warn",
-        observed=f"p = {figure(p)}",
+        observed=_p(p),
         message=f"The ranking by {what} carries no signal: {_said(first, shares)} is first and {_said(last, shares)} "
         f"last of {count(len(groups))}, which chance alone gives ({chance}).",
         cause="a ranking without signal",
@@ -78,6 +78,10 @@ def _chi_square(groups: Sequence[Mapping[str, Any]], shares: bool) -> tuple[floa
         return None
     pairs = zip(counts, wholes, strict=True)
     return sum((n - rate * whole) ** 2 / (rate * (1 - rate) * whole) for n, whole in pairs), len(counts) - 1
+
+
+def _p(value: float) -> str:
+    return f"p = {figure(value)}" if value >= 1e-6 else "p < 0.000001"
 
 
 def _rate(row: Mapping[str, Any], shares: bool) -> float:

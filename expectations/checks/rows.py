@@ -111,6 +111,8 @@ SHARE = Definition(
 
 def _exist_needs(arguments: Arguments, table: Table) -> dict[str, Need]:
     column, field = quoted(arguments["column"]), quoted(arguments["field"] or arguments["column"])
+    if arguments["empty_is_null"]:
+        column = f"nullif({column}, '')"
     orphans = (
         f"SELECT here.value, count(*) AS n FROM (SELECT {escape(column)} AS value FROM {{this}}) AS here "
         f"LEFT ANTI JOIN (SELECT DISTINCT {escape(field)} AS value FROM {{other}}) AS there "
@@ -118,6 +120,7 @@ def _exist_needs(arguments: Arguments, table: Table) -> dict[str, Need]:
     )
     return {
         "values": Aggregate(call=f"count({column})", where=table.where),
+        "absent": Aggregate(call=f"count_if({column} IS NULL)", where=table.where),
         "orphans": Query(
             sql=f"SELECT CAST(value AS STRING) AS value, n, sum(n) OVER () AS total, count(*) OVER () AS keys "
             f"FROM ({orphans}) ORDER BY n DESC, value LIMIT {_SAMPLE}",
@@ -133,18 +136,20 @@ def _exist(arguments: Arguments, values: Values) -> Finding:
     column, other = arguments["column"], arguments["to"]
     field = arguments["field"] or column
     share = bad / total if total else 0.0
-    numbers = {"values": total, "orphans": bad, "orphan_keys": keys}
+    absent = values["absent"]
+    numbers = {"values": total, "orphans": bad, "orphan_keys": keys, "absent": absent}
+    apart = f" {count(absent)} further rows have none." if absent else ""
     if 1 - share >= arguments["mostly"]:
-        said = f"{count(total - bad)} of {count(total)} values of {column} are in {other}.{field}."
+        said = f"{count(total - bad)} of {count(total)} values of {column} are in {other}.{field}.{apart}"
         return Finding(level="pass", observed=f"{count(bad)} orphans", message=said, numbers=numbers)
     return Finding(
         level="fail",
         observed=f"{count(bad)} orphans ({percent(share)})",
-        message=f"{count(bad)} of {count(total)} values of {column} ({percent(share)}) are not in {other}.{field}.",
+        message=f"{count(bad)} of {count(total)} values of {column} ({percent(share)}) are not in {other}.{field}.{apart}",
         cause="orphan keys",
         evidence=(
             f"{count(bad)} rows carry {count(keys)} keys that {other} does not have.",
-            f"Most frequent: {', '.join(str(row['value']) for row in found[:3])}.",
+            f"{'Most frequent' if found[0]['n'] > 1 else 'For example'}: {', '.join(str(row['value']) for row in found[:3])}.",
         ),
         what_to_do=f"Land {other} at the same moment as this table; if it is complete, the source lost or never had "
         "these records.",
@@ -156,12 +161,15 @@ def _exist(arguments: Arguments, values: Values) -> Finding:
 
 EXIST_IN = Definition(
     type="expect_column_values_to_exist_in",
-    doc="""Each non-null value of a column is found in a column of another table (dbt's `relationships`).""",
+    doc="""Each non-null value of a column is found in a column of another table (dbt's `relationships`).
+
+    Rows without a value are counted apart; with `empty_is_null` an empty text is none.""",
     arguments=(
         Argument(name="column", kind="column", required=True),
         Argument(name="to", kind="table", required=True),
         Argument(name="field", kind="text"),
         Argument(name="mostly", kind="share", default=1.0),
+        Argument(name="empty_is_null", kind="boolean", default=False),
     ),
     needs=_exist_needs,
     judge=_exist,
