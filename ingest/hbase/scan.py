@@ -1,0 +1,151 @@
+"""A scan that goes on after the last row it delivered when its scanner, connection or server is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import happybase
+
+from ingest.hbase.wire import RowReader, Rows, ServerRefused, get_list_call
+from runner.errors import ContractError, MachineError
+from stores import hbase_client
+from stores.settings import HBaseSettings
+
+ALL_FAMILIES: tuple[bytes, ...] = ()
+_AHEAD = 2  # requests under way: the server works on one batch while the one before is decoded
+_FIRST_WAIT, _LONGEST_WAIT, _PATIENCE = 0.1, 5.0, 90.0
+_LOST: tuple[type[BaseException], ...] = (*hbase_client.CONNECTION_ERRORS, ServerRefused, MachineError)
+_FOREVER = (
+    "TableNotFoundException",
+    "TableNotEnabledException",
+    "NoSuchColumnFamilyException",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What to read of a table.
+
+    Attributes:
+        table: its name, without the connection's prefix.
+        start: the first row key, inclusive.
+        stop: the row key to stop before; None for the table's end.
+        columns: families (`geo`) or cells (`geo:city`); none for all.
+        filter: a filter in Thrift's language.
+        until_ms: only cells written before it, milliseconds; None for all.
+        batch_rows: how many rows a reply holds.
+    """
+
+    table: str
+    start: bytes = b""
+    stop: bytes | None = None
+    columns: tuple[bytes, ...] = ALL_FAMILIES
+    filter: bytes | None = None
+    until_ms: int | None = None
+    batch_rows: int = 1000
+
+
+def scan_rows(settings: HBaseSettings, scan: Scan, *, patience_seconds: float = _PATIENCE) -> Iterator[Rows]:
+    """Yields the rows of a scan in batches, each row once.
+
+    Where the scanner has expired, or connection or server are lost, it is opened again just after the last row that
+    was delivered. It gives up when no row came for `patience_seconds`.
+
+    Raises:
+        MachineError: the server does not come back.
+        ContractError: the server refuses the scan: an unknown family, a filter that it cannot read.
+    """
+    yield from resumed(settings, scan, _fetch, patience_seconds=patience_seconds)
+
+
+def resumed(
+    settings: HBaseSettings,
+    scan: Scan,
+    fetch: Callable[[HBaseSettings, Scan], Iterator[Rows]],
+    *,
+    patience_seconds: float = _PATIENCE,
+) -> Iterator[Rows]:
+    """Yields what `fetch` yields, and calls it again for the rest of the scan when it fails on the way."""
+    failed_at: float | None = None
+    wait = _FIRST_WAIT
+    while True:
+        rest = fetch(settings, scan)
+        try:
+            for rows in rest:
+                yield rows
+                scan = replace(scan, start=rows.keys[-1] + b"\0")
+                failed_at, wait = None, _FIRST_WAIT
+            return
+        except _LOST as error:
+            _raise_if_lasting(settings, scan, error)
+            now = time.monotonic()
+            failed_at = failed_at or now
+            if now + wait - failed_at > patience_seconds:
+                if isinstance(error, MachineError):
+                    raise
+                raise hbase_client.no_answer(settings, error) from error
+        time.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def _raise_if_lasting(settings: HBaseSettings, scan: Scan, error: BaseException) -> None:
+    """Raises what no other try will mend."""
+    said = str(error) if isinstance(error, ServerRefused | MachineError) else hbase_client.said(error)
+    if any(word in said for word in _FOREVER) or (scan.filter is not None and "parse" in said.lower()):
+        raise ContractError(
+            f'{settings}: refuses the scan of table "{scan.table}": {said.strip().splitlines()[0]}. '
+            "Mend `cells` in sources.yml, or the option `columns` or `filter`."
+        ) from error
+
+
+def _fetch(settings: HBaseSettings, scan: Scan) -> Iterator[Rows]:
+    connection = hbase_client.connect(settings)
+    try:
+        scanner = open_scanner(connection, scan)
+        if settings.transport == "buffered" and settings.protocol == "binary":
+            yield from _fetch_ahead(connection, scanner, scan.batch_rows)
+        else:
+            yield from _fetch_plainly(connection, scanner, scan.batch_rows)
+        with suppress(*hbase_client.CONNECTION_ERRORS):
+            connection.client.scannerClose(scanner)
+    finally:
+        with suppress(*hbase_client.CONNECTION_ERRORS):
+            connection.close()
+
+
+def open_scanner(connection: happybase.Connection, scan: Scan) -> int:
+    """Returns the id of a new scanner."""
+    thrift: Any = happybase.table.TScan(
+        startRow=scan.start,
+        stopRow=scan.stop,
+        timestamp=scan.until_ms,
+        columns=list(scan.columns) or None,
+        caching=scan.batch_rows,
+        filterString=scan.filter,
+    )
+    return int(connection.client.scannerOpenWithScan(connection.table(scan.table).name, thrift, {}))
+
+
+def _fetch_ahead(connection: happybase.Connection, scanner: int, batch_rows: int) -> Iterator[Rows]:
+    """Reads replies while the requests for the next ones are on their way already."""
+    connected = connection.transport.sock
+    reader = RowReader(connected)
+    call = get_list_call(scanner, batch_rows)
+    connected.sendall(call * _AHEAD)
+    while rows := reader.read():
+        connected.sendall(call)
+        yield rows
+    for _ in range(_AHEAD - 1):
+        reader.read()
+
+
+def _fetch_plainly(connection: happybase.Connection, scanner: int, batch_rows: int) -> Iterator[Rows]:
+    while found := connection.client.scannerGetList(scanner, batch_rows):
+        yield Rows(
+            [each.row for each in found],
+            [{name: cell.value for name, cell in each.columns.items()} for each in found],
+        )
