@@ -36,7 +36,7 @@ QUARANTINE_FIELDS = (
     StructField(FILE, StringType()),
     StructField(POSITION, LongType()),
 )
-_RESERVED = {RESCUED, SNAPSHOT_ID, LANDED_AT, COUNTED, *(field.name for field in QUARANTINE_FIELDS)}
+RESERVED = {RESCUED, SNAPSHOT_ID, LANDED_AT, COUNTED, *(field.name for field in QUARANTINE_FIELDS)}
 _READING = "1"  # counts up when the same file and contract land otherwise than before
 
 
@@ -91,7 +91,7 @@ class Contract:
         for name, times in spoken.items():
             if times > 1:
                 raise FormatError(f'{place}: "{name}" names {times} columns or aliases. Keep one of them.')
-            if name in _RESERVED:
+            if name in RESERVED:
                 raise FormatError(f'{place}: the column "{name}" is one that landing adds itself. Rename it.')
         for name in self.key:
             if name not in names:
