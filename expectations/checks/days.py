@@ -145,4 +145,5 @@ DAYS = Definition(
     ),
     needs=_needs,
     judge=_judge,
+    refuse=_refuse,
 )

@@ -18,7 +18,7 @@ GAP = "a gap in time"
 RANDOM = "random loss, spread over the window"
 CHANGING = "a loss that changes over time"
 NOTHING = "nothing matches"
-CUT_AND_MORE = "cut off in time, and loss besides"
+CUT_AND_MORE = "a cut or a gap in time, and loss besides"
 CAUSES = (NOTHING, CUT_OFF, GAP, CUT_AND_MORE, RANDOM, CHANGING)
 
 _BUCKETS = 1_000

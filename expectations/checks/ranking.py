@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from expectations.chance import chi_square_tail
 from expectations.definition import Argument, Arguments, Definition, Finding, Need, Query, Table, Values, escape, quoted
 from expectations.words import count, figure, percent
 
@@ -36,9 +35,9 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         said = f"{count(total)} in {count(len(groups))} groups by {what} are too few to tell a ranking from chance."
         return Finding(level="pass", observed="too few to judge", message=said, numbers=numbers)
     statistic, degrees = found
-    p = chi_square_tail(statistic, degrees)
+    p = _tail(statistic, degrees)
     numbers |= {"chi_square": statistic, "degrees": degrees, "p": p}
-    chance = f"chi-square {figure(statistic)} on {degrees} degrees of freedom, {_p(p)}"
+    chance = f"chi-square {figure(statistic)} on {degrees} degree{'s' if degrees != 1 else ''} of freedom, {_p(p)}"
     if p <= arguments["warn_p"]:
         said = f"The {count(len(groups))} groups by {what} differ by more than chance: {chance}."
         return Finding(level="pass", observed=_p(p), message=said, numbers=numbers)
@@ -78,6 +77,13 @@ def _chi_square(groups: Sequence[Mapping[str, Any]], shares: bool) -> tuple[floa
         return None
     pairs = zip(counts, wholes, strict=True)
     return sum((n - rate * whole) ** 2 / (rate * (1 - rate) * whole) for n, whole in pairs), len(counts) - 1
+
+
+def _tail(statistic: float, degrees: int) -> float:
+    """Returns the probability that chance gives such a chi-square or a greater one."""
+    from scipy.special import chdtrc  # not at import: suites are read without it
+
+    return float(chdtrc(degrees, statistic))
 
 
 def _p(value: float) -> str:
