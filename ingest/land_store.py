@@ -17,7 +17,8 @@ from pyspark.storagelevel import StorageLevel
 
 from ingest.columns import Unfit, exact_value
 from ingest.contract import KEY, PAYLOAD, RESCUED, Contract
-from ingest.fingerprint import row_hash
+from ingest.drift import DRIFT, drift, shape_of
+from ingest.fingerprint import ROW_HASH, row_hash
 from ingest.landing import (
     Counts,
     Landed,
@@ -40,6 +41,7 @@ WRITE_TIME = "write_time"
 _KEYS = ("cursor", "lookback", "match", "deletes")
 _PERIODS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _CURSOR = "cursor_max"
+_WAS = "_hash_before"
 _EXTRA, _MISSING = "_is_extra", "_is_missing"
 
 
@@ -240,8 +242,11 @@ def _land_new(
                 put_aside = _renew_quarantine(spark, contract, stage, candidate, quarantine, aside)
                 counts = _standing_counts(spark, candidate, aside if put_aside else quarantine)
                 before = delta.metadata(table)
+                shape = replace(shape_of(_read(spark, candidate), contract), unnamed=stage.shape.unnamed)
+                drifted = drift(contract, shape, before=before, reasons=reasons)
                 said = {
                     **_described(how),
+                    DRIFT: drifted.to_dict(),
                     _CURSOR: _later(before.get(_CURSOR), stage.seen.get(_CURSOR)),
                     "changes": changes,
                     **landing_metadata(contract, how.snapshot, counts, version=versions[0] + 1),
@@ -267,6 +272,7 @@ def _land_new(
         seconds=0.0,
         changes=changes,
         notes=_notes(how),
+        drift=drifted,
     )
 
 
@@ -305,12 +311,12 @@ def _merge(
     before = _read(spark, candidate).count()
     changed = 0
     if stage.good.rows:
-        new = _read(spark, stage.good.path).withColumn("_hash", row_hash(contract))
-        old = _read(spark, candidate).select(*(sf.col(f"`{name}`") for name in match), row_hash(contract).alias("_old"))
+        new = _read(spark, stage.good.path).withColumn(ROW_HASH, row_hash(contract))
+        old = _read(spark, candidate).select(*(sf.col(f"`{name}`") for name in match), row_hash(contract).alias(_WAS))
         really = new.alias("new").join(old.alias("old"), _same_key("new", "old", match), "left")
-        really = really.where("_old is null or _old <> _hash").select("new.*", sf.col("_old"))
+        really = really.where(f"{_WAS} is null or {_WAS} <> {ROW_HASH}").select("new.*", sf.col(_WAS))
         really = really.persist(StorageLevel.MEMORY_AND_DISK)
-        changed = really.where("_old is not null").count()
+        changed = really.where(f"{_WAS} is not null").count()
         values = {name: f"new.`{name}`" for name in landed_columns(contract)}
         (
             target.alias("old")

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from ingest.contract import (
     Contract,
 )
 from ingest.divide import Candidate, divide
+from ingest.drift import DRIFT, Drift, Shape, drift, fill_columns, read_fills, unnamed_paths
 from ingest.fingerprint import ROW_HASH, digest_columns, read_digest, record_hash
 from runner import delta
 from runner.errors import ContractError, FormatError, MachineError, ProjectError
@@ -98,6 +99,7 @@ class Landed:
         paths_missing: paths of the contract that none of the looked-at records has.
         changes: what an incremental landing changed (`read`, `new`, `changed`, `deleted`); empty where all was landed.
         notes: what a person should know of how it was landed.
+        drift: how the records differ from the contract and from the landing before; None where nothing was done.
     """
 
     table: TableRef
@@ -109,6 +111,7 @@ class Landed:
     paths_missing: tuple[str, ...] = ()
     changes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    drift: Drift | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +120,15 @@ class Staged:
 
     Attributes:
         good, bad: candidates of the table and of its quarantine.
-        seen: what was observed of the records on their way, by name.
+        seen: what was watched of the records on their way, by name.
+        shape: which paths the rows that fit fill.
     """
 
     good: Candidate
     bad: Candidate
     counts: Counts
     seen: Mapping[str, Any]
+    shape: Shape
 
     def discard(self) -> None:
         """Removes both candidates, as far as they are still there."""
@@ -175,9 +180,12 @@ def land(
         watch=watch,
         with_content=skip_same,
     ) as stage:
+        reasons = reasons_of(spark, stage.bad)
+        drifted = drift(contract, stage.shape, before=delta.metadata(table), reasons=reasons)
         said = {
             **describe(),
             **stage.seen,
+            DRIFT: drifted.to_dict(),
             **landing_metadata(contract, snapshot, stage.counts, version=0 if versions[0] is None else versions[0] + 1),
         }
         if skip_same and (rows_of := _same_as(table, said)) is not None:
@@ -189,13 +197,19 @@ def land(
                 version=version,
                 seconds=time.monotonic() - started,
                 skipped=f"unchanged since version {rows_of}",
+                drift=drifted,
             )
-        reasons = reasons_of(spark, stage.bad)
         if stage.bad.rows or versions[1] is not None:
             delta.publish(quarantine, stage.bad.path, user_metadata=said, read_version=versions[1])
         version = delta.publish(table, stage.good.path, user_metadata=said, read_version=versions[0])
-    seconds = time.monotonic() - started
-    return Landed(table=contract.ref, counts=stage.counts, reasons=reasons, version=version, seconds=seconds)
+    return Landed(
+        table=contract.ref,
+        counts=stage.counts,
+        reasons=reasons,
+        version=version,
+        seconds=time.monotonic() - started,
+        drift=drifted,
+    )
 
 
 @contextmanager
@@ -227,7 +241,8 @@ def staged(
     try:
         try:
             hashed = record_hash(contract) if with_content else None
-            seen = _write(spark, _with_landing(decoded, snapshot), stage, watch or {}, hashed)
+            framed = _with_landing(decoded, snapshot)
+            seen, shape = _write(spark, contract, framed, stage, watch or {}, hashed)
             good = divide(stage, by=_IS_QUARANTINED, value=False, table=table, columns=landed_columns(contract))
             candidates.append(good)
             bad = divide(stage, by=_IS_QUARANTINED, value=True, table=quarantine, columns=quarantine_columns())
@@ -242,7 +257,9 @@ def staged(
         )
         _check_counts(contract, counts)
         seen.pop(COUNTED, None)
-        yield Staged(good=good, bad=bad, counts=counts, seen=seen)
+        if counts.rescued:
+            shape = replace(shape, unnamed=unnamed_paths(spark.read.format("delta").load(str(good.path)), contract))
+        yield Staged(good=good, bad=bad, counts=counts, seen=seen, shape=shape)
     finally:
         for candidate in candidates:
             if delta.is_table(candidate.path):  # one that was published has no log of its own any more
@@ -298,11 +315,21 @@ def _with_landing(decoded: DataFrame, snapshot: Snapshot) -> DataFrame:
 
 
 def _write(
-    spark: SparkSession, frame: DataFrame, stage: Path, watch: Mapping[str, SparkColumn], hashed: SparkColumn | None
-) -> dict[str, Any]:
+    spark: SparkSession,
+    contract: Contract,
+    frame: DataFrame,
+    stage: Path,
+    watch: Mapping[str, SparkColumn],
+    hashed: SparkColumn | None,
+) -> tuple[dict[str, Any], Shape]:
     """Writes the stage; returns the count of records at their source, of landed ones that hold more, and what is watched."""
     observed = Observation()
-    aggregates = [_total(COUNTED), _rescued_total(), *(aggregate.alias(name) for name, aggregate in watch.items())]
+    aggregates = [
+        _total(COUNTED),
+        _rescued_total(),
+        *fill_columns(contract),
+        *(aggregate.alias(name) for name, aggregate in watch.items()),
+    ]
     if hashed is not None:
         frame = frame.withColumn(ROW_HASH, hashed)
         aggregates += digest_columns()
@@ -313,7 +340,8 @@ def _write(
     seen = {name: found[name] for name in watch}
     if hashed is not None:
         seen["content"] = str(read_digest(found))
-    return {**seen, COUNTED: int(found[COUNTED] or 0), RESCUED: int(found[RESCUED] or 0)}
+    seen |= {COUNTED: int(found[COUNTED] or 0), RESCUED: int(found[RESCUED] or 0)}
+    return seen, read_fills(contract, found)
 
 
 def _same_as(table: Path, said: Mapping[str, Any]) -> int | None:

@@ -327,8 +327,10 @@ class Landing:
             )
         for path in landed.paths_missing:
             say(f"{'':<10}no record has {path}, which sources.yml names")
-        for note in landed.notes:
-            say(f"{'':<10}{note}")
+        said = [f"{table.label}: missing: {path} " for path in landed.paths_missing]
+        lines = landed.drift.lines() if landed.drift else []
+        for line in [*landed.notes, *(line for line in lines if not line.startswith(tuple(said)))]:
+            say(f"{'':<10}{line.removeprefix(f'{table.label}: ')}")
 
 
 def store_source(project: Project, store: str) -> StoreSource:
@@ -390,7 +392,7 @@ def _draft(stores: Stores, store: str, table: str) -> str:
     if store == "mongodb" and stores.mongodb is not None:
         from stores.mongo_client import database
 
-        records = sample_mongodb(database(stores.mongodb), table, _SAMPLE)
+        records: list[Any] = sample_mongodb(database(stores.mongodb), table, _SAMPLE)
     elif store == "hbase" and stores.hbase is not None:
         from stores.hbase_client import connect
 
