@@ -5,11 +5,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import happybase
 from thriftpy2.protocol import TBinaryProtocol, TCompactProtocol
 from thriftpy2.thrift import TClient, TException
-from thriftpy2.transport import TBufferedTransport, TFramedTransport, TSSLSocket
+from thriftpy2.transport import TBufferedTransport, TFramedTransport, TSocket, TSSLSocket
 
 from runner.errors import MachineError, NotFoundError
 from stores.settings import HBaseSettings
@@ -97,15 +98,53 @@ def table(connection: happybase.Connection, name: str) -> happybase.Table:
     return connection.table(name)
 
 
+def connect_thrift2(settings: HBaseSettings, service: Any) -> Any:
+    """Returns an open client of the Thrift2 server; `close` ends it.
+
+    Args:
+        service: the interface, as thriftpy2 loads it.
+
+    Raises:
+        MachineError: the settings name no port of it, or nothing answers there.
+    """
+    transport, protocol = _layers(settings, require_thrift2(settings))
+    try:
+        transport.open()
+    except CONNECTION_ERRORS as error:
+        raise MachineError(
+            f"hbase://{settings.host}:{settings.thrift2_port} (Thrift2): does not answer: {said(error)}. "
+            "Start it (make services-up), or set HBASE_THRIFT2_PORT."
+        ) from error
+    return TClient(service, protocol)
+
+
+def require_thrift2(settings: HBaseSettings) -> int:
+    """Returns the port of the Thrift2 server.
+
+    Raises:
+        MachineError: the settings name none.
+    """
+    if settings.thrift2_port is None:
+        raise MachineError(
+            f"{settings}: its settings name no Thrift2 server, and only that can look for cells by their age. "
+            'Give "thrift2_port" in the target\'s stores (HBASE_THRIFT2_PORT), or ingest in full.'
+        )
+    return settings.thrift2_port
+
+
 def _use_tls(connection: happybase.Connection, settings: HBaseSettings) -> None:
     """Puts TLS under a connection that is not open yet; happybase itself knows none."""
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    socket = TSSLSocket(
-        host=settings.host,
-        port=settings.port,
-        socket_timeout=int(settings.timeout_seconds * 1000),
-        ssl_context=context,
-    )
-    connection.transport = _TRANSPORTS[settings.transport](socket)
-    protocol = _PROTOCOLS[settings.protocol](connection.transport, decode_response=False)
+    connection.transport, protocol = _layers(settings, settings.port)
     connection.client = TClient(happybase.connection.Hbase, protocol)
+
+
+def _layers(settings: HBaseSettings, port: int) -> tuple[Any, Any]:
+    """Returns an unopened transport over a socket, and the protocol over it."""
+    timeout = int(settings.timeout_seconds * 1000)
+    if settings.tls:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        socket = TSSLSocket(settings.host, port, socket_timeout=timeout, ssl_context=context)
+    else:
+        socket = TSocket(settings.host, port, socket_timeout=timeout)
+    transport = _TRANSPORTS[settings.transport](socket)
+    return transport, _PROTOCOLS[settings.protocol](transport, decode_response=False)

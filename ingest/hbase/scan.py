@@ -10,12 +10,14 @@ from typing import Any
 
 import happybase
 
-from ingest.hbase.wire import RowReader, Rows, ServerRefused, get_list_call
+from ingest.hbase.wire import RowReader, Rows, ServerRefused, get_list_call, speaks_plainly
 from runner.errors import ContractError, MachineError
 from stores import hbase_client
 from stores.settings import HBaseSettings
 
 ALL_FAMILIES: tuple[bytes, ...] = ()
+_FIRST_ROWS = 100  # until it is known how large rows are
+_REPLY_BYTES = 4 << 20
 _AHEAD = 2  # requests under way: the server works on one batch while the one before is decoded
 _FIRST_WAIT, _LONGEST_WAIT, _PATIENCE = 0.1, 5.0, 90.0
 _LOST: tuple[type[BaseException], ...] = (*hbase_client.CONNECTION_ERRORS, ServerRefused, MachineError)
@@ -37,7 +39,7 @@ class Scan:
         columns: families (`geo`) or cells (`geo:city`); none for all.
         filter: a filter in Thrift's language.
         until_ms: only cells written before it, milliseconds; None for all.
-        batch_rows: how many rows a reply holds.
+        batch_rows: how many rows a reply holds at most.
     """
 
     table: str
@@ -76,8 +78,9 @@ def resumed(
         rest = fetch(settings, scan)
         try:
             for rows in rest:
-                yield rows
-                scan = replace(scan, start=rows.keys[-1] + b"\0")
+                if rows:
+                    yield rows
+                scan = replace(scan, start=(rows.last or rows.keys[-1]) + b"\0")
                 failed_at, wait = None, _FIRST_WAIT
             return
         except _LOST as error:
@@ -106,7 +109,7 @@ def _fetch(settings: HBaseSettings, scan: Scan) -> Iterator[Rows]:
     connection = hbase_client.connect(settings)
     try:
         scanner = open_scanner(connection, scan)
-        if settings.transport == "buffered" and settings.protocol == "binary":
+        if speaks_plainly(settings):
             yield from _fetch_ahead(connection, scanner, scan.batch_rows)
         else:
             yield from _fetch_plainly(connection, scanner, scan.batch_rows)
@@ -134,10 +137,13 @@ def _fetch_ahead(connection: happybase.Connection, scanner: int, batch_rows: int
     """Reads replies while the requests for the next ones are on their way already."""
     connected = connection.transport.sock
     reader = RowReader(connected)
-    call = get_list_call(scanner, batch_rows)
-    connected.sendall(call * _AHEAD)
+    size = min(batch_rows, _FIRST_ROWS)
+    connected.sendall(get_list_call(scanner, size) * _AHEAD)
+    seen = 0
     while rows := reader.read():
-        connected.sendall(call)
+        seen += len(rows)
+        size = max(1, min(batch_rows, _REPLY_BYTES * seen // reader.received))
+        connected.sendall(get_list_call(scanner, size))
         yield rows
     for _ in range(_AHEAD - 1):
         reader.read()
@@ -145,7 +151,4 @@ def _fetch_ahead(connection: happybase.Connection, scanner: int, batch_rows: int
 
 def _fetch_plainly(connection: happybase.Connection, scanner: int, batch_rows: int) -> Iterator[Rows]:
     while found := connection.client.scannerGetList(scanner, batch_rows):
-        yield Rows(
-            [each.row for each in found],
-            [{name: cell.value for name, cell in each.columns.items()} for each in found],
-        )
+        yield Rows.of_thrift(found)

@@ -13,6 +13,9 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct, error, pack
+from typing import Any
+
+from stores.settings import HBaseSettings
 
 _VERSION_CALL = b"\x80\x01\x00\x01"
 _REPLY = b"\x80\x01\x00\x02"
@@ -38,13 +41,32 @@ class Garbled(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one reply, in the order of their keys: the keys, and of each row its cells by `family:qualifier`."""
+    """Rows of one reply, in the order of their keys.
+
+    Attributes:
+        cells: of each row, by `family:qualifier`.
+        last: the last key that was looked at, where that is not the last row's.
+    """
 
     keys: list[bytes]
     cells: list[dict[bytes, bytes]]
+    last: bytes | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @classmethod
+    def of_thrift(cls, results: Sequence[Any]) -> Rows:
+        """Returns rows that happybase's client read."""
+        return cls(
+            [each.row for each in results],
+            [{name: cell.value for name, cell in each.columns.items()} for each in results],
+        )
+
+
+def speaks_plainly(settings: HBaseSettings) -> bool:
+    """Returns whether the server speaks what is read here."""
+    return settings.transport == "buffered" and settings.protocol == "binary"
 
 
 def get_list_call(scanner: int, count: int) -> bytes:
@@ -88,6 +110,7 @@ class RowReader:
         self._socket = connected
         self._buffer = b""
         self._at = 0
+        self.received = 0  # bytes
 
     def read(self) -> Rows:
         """Returns the rows of the next reply; none where a scanner is at its end.
@@ -178,5 +201,6 @@ class RowReader:
         chunk = self._socket.recv(_CHUNK)
         if not chunk:
             raise ConnectionResetError("the server closed the connection")
+        self.received += len(chunk)
         self._buffer = self._buffer[self._at :] + chunk
         self._at = 0

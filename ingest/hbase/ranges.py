@@ -1,0 +1,118 @@
+"""A table cut into ranges of keys of about equal size, without counting: by its regions, and by short looks into them.
+
+Regions are split by size, so each counts the same. Within a region, the tree of its keys' first bytes is walked with
+one-row scans, and each branch of one depth counts the same: ids are numbered or drawn evenly far more often than not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import happybase
+
+from ingest.hbase.scan import Scan, open_scanner
+from stores.hbase_cells import prefix_stop
+
+KEYS_ONLY = b"FirstKeyOnlyFilter() AND KeyOnlyFilter()"
+_BRANCHES_A_RANGE = 16  # so that the ranges differ by a sixteenth or so
+_MOST_LOOKS = 1000  # each takes about 2 ms
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """Row keys from `start`, inclusive, to `stop`, exclusive; None for the table's end."""
+
+    start: bytes = b""
+    stop: bytes | None = None
+
+    def meets(self, other: KeyRange) -> KeyRange | None:
+        """Returns the keys that both hold; None where there are none."""
+        start = max(self.start, other.start)
+        stops = [stop for stop in (self.stop, other.stop) if stop is not None]
+        stop = min(stops) if stops else None
+        return None if stop is not None and start >= stop else KeyRange(start, stop)
+
+
+def key_ranges(connection: happybase.Connection, table: str, within: KeyRange, count: int) -> list[KeyRange]:
+    """Returns up to `count` ranges that together are `within`, whatever the table's regions become meanwhile."""
+    if count <= 1:
+        return [within]
+    regions = [each for region in _regions(connection, table) if (each := region.meets(within)) is not None]
+    wanted = _BRANCHES_A_RANGE * count
+    if len(regions) >= wanted:
+        return cut_at(within, [(region.start, 1.0) for region in regions], count)
+    looks = _Looks(connection, table)
+    starts: list[tuple[bytes, float]] = []
+    for region in regions:
+        found = _branches(looks, region, -(-wanted // len(regions)))
+        starts += [(branch, 1 / len(found)) for branch in found]
+    return cut_at(within, starts, count)
+
+
+def cut_at(within: KeyRange, starts: Sequence[tuple[bytes, float]], count: int) -> list[KeyRange]:
+    """Returns up to `count` ranges of about equal weight, cut where the weighed pieces begin."""
+    whole = sum(weight for _, weight in starts)
+    cuts: list[bytes] = []
+    seen = 0.0
+    for start, weight in starts:
+        due = whole * (len(cuts) + 1) / count
+        if len(cuts) < count - 1 and seen > 0 and seen + weight / 2 >= due and start > within.start:
+            cuts.append(start)
+        seen += weight
+    edges = [within.start, *cuts]
+    return [KeyRange(start, stop) for start, stop in zip(edges, [*cuts, within.stop], strict=True)]
+
+
+def _regions(connection: happybase.Connection, table: str) -> list[KeyRange]:
+    found = sorted((each["start_key"], each["end_key"] or None) for each in connection.table(table).regions())
+    return [KeyRange(start, stop) for start, stop in found]
+
+
+class _Looks:
+    """Looks for the first key at or after a place; knows how many looks are left."""
+
+    def __init__(self, connection: happybase.Connection, table: str) -> None:
+        self._connection = connection
+        self._scan = Scan(table=table, filter=KEYS_ONLY, batch_rows=1)
+        self.left = _MOST_LOOKS
+
+    def first(self, within: KeyRange) -> bytes | None:
+        """Returns the first key of the range; None where it is empty."""
+        self.left -= 1
+        client: Any = self._connection.client
+        scanner = open_scanner(self._connection, replace(self._scan, start=within.start, stop=within.stop))
+        try:
+            rows = client.scannerGetList(scanner, 1)
+        finally:
+            client.scannerClose(scanner)
+        return rows[0].row if rows else None
+
+
+def _branches(looks: _Looks, within: KeyRange, wanted: int) -> list[bytes]:
+    """Returns where at least `wanted` branches of the range's keys begin, if it has so many; all of one depth."""
+    branches = [(within.start, 0)]  # a branch's first key, and how many bytes all its keys share
+    while len(branches) < wanted and looks.left > 0:
+        inner = [each for start, shared in branches for each in _inner_branches(looks, within, start, shared)]
+        if len(inner) == len(branches) and all(len(start) < shared for start, shared in inner):
+            break  # all keys end here
+        branches = inner
+    return [start for start, _ in branches] or [within.start]
+
+
+def _inner_branches(looks: _Looks, within: KeyRange, start: bytes, shared: int) -> list[tuple[bytes, int]]:
+    """Returns the branches of a branch, one byte deeper."""
+    if len(start) < shared:
+        return [(start, shared)]  # a key that ends here
+    stop = prefix_stop(start[:shared]) if shared else None
+    branch = KeyRange(start if shared else within.start, stop).meets(within)
+    found: list[tuple[bytes, int]] = []
+    while branch is not None:
+        key = looks.first(branch)
+        if key is None:
+            break
+        found.append((key, shared + 1))
+        after = key + b"\0" if len(key) <= shared else prefix_stop(key[: shared + 1])
+        branch = None if after is None else KeyRange(after, branch.stop).meets(branch)
+    return found
