@@ -26,7 +26,13 @@ _TEXT = ColumnReader.of(StringType())
 class BatchDecoder:
     """Decodes replies by one contract; made once per task, and learns the documents' layouts as it goes."""
 
-    def __init__(self, contract: Contract, place: str) -> None:
+    def __init__(self, contract: Contract, place: str, *, keeps_unnamed: bool = True) -> None:
+        """Takes the contract.
+
+        Args:
+            place: the collection, for the quarantine.
+            keeps_unnamed: what the contract does not name is rescued; else it is left out.
+        """
         self._contract = contract
         self._place = place
         self._exact = Decoder(contract)
@@ -34,8 +40,12 @@ class BatchDecoder:
             column.name: [name.encode() for name in (column.name, *column.aliases)] for column in contract.columns
         }
         self._spoken = {name for names in self._names.values() for name in names}
-        self._readers = {name: ColumnReader.of(data_type) for name, data_type in contract.types().items()}
+        self._readers = {
+            name: ColumnReader.of(data_type, keeps_unnamed=keeps_unnamed)
+            for name, data_type in contract.types().items()
+        }
         self._level = Level()
+        self._keeps_unnamed = keeps_unnamed
         self._repeats = None if len(contract.key) != 1 or _ID in self._names[contract.key[0]] else contract.key[0]
 
     def decode(self, raw: bytes) -> Iterator[pa.RecordBatch]:
@@ -73,7 +83,10 @@ class BatchDecoder:
         for name in self._contract.key:
             if columns[name].null_count:
                 good &= columns[name].is_valid().to_numpy(zero_copy_only=False)
-        rescued = self._rescued(batch, found, columns, good)
+        if self._keeps_unnamed:
+            rescued = self._rescued(batch, found, columns, good)
+        else:
+            rescued = pa.nulls(len(batch), pa.string())
         return [*columns.values(), rescued], good
 
     def _filled(self, fields: list[Fields], count: int, good: Mask) -> tuple[np.ndarray, Ints]:
@@ -128,5 +141,4 @@ class BatchDecoder:
         if key.type != texts.type:
             return np.zeros(len(is_text), np.bool_)
         same = pc.fill_null(pc.equal(texts, key), False).to_numpy(zero_copy_only=False)
-        repeated: Mask = same & fine & is_text
-        return repeated
+        return np.logical_and(same, fine & is_text)

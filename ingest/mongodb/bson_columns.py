@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql.types import (
     ArrayType,
@@ -72,19 +72,24 @@ class ColumnReader:
         data_type: the type that the contract gives the path.
         inner: readers of a struct's fields by name, of an array's element as "".
         level: the layouts of the embedded documents.
+        keeps_unnamed: a document with a field that its type does not name is left to the exact way.
     """
 
     data_type: DataType
+    keeps_unnamed: bool = True
     inner: dict[str, ColumnReader] = field(default_factory=dict)
     level: Level = field(default_factory=Level)
 
     @classmethod
-    def of(cls, data_type: DataType) -> ColumnReader:
+    def of(cls, data_type: DataType, *, keeps_unnamed: bool = True) -> ColumnReader:
+        """Returns the reader of a type, with those of the types within."""
+        inner: dict[str, DataType] = {}
         if isinstance(data_type, StructType):
-            return cls(data_type, {each.name: cls.of(each.dataType) for each in data_type.fields})
-        if isinstance(data_type, ArrayType):
-            return cls(data_type, {"": cls.of(data_type.elementType)})
-        return cls(data_type)
+            inner = {each.name: each.dataType for each in data_type.fields}
+        elif isinstance(data_type, ArrayType):
+            inner = {"": data_type.elementType}
+        readers = {name: cls.of(each, keeps_unnamed=keeps_unnamed) for name, each in inner.items()}
+        return cls(data_type, keeps_unnamed, readers)
 
     def read(self, batch: RawBatch, kinds: Kinds, at: Ints) -> tuple[pa.Array, Mask]:
         """Returns the column, and which of its values are as the exact way has them; the others are anything.
@@ -126,7 +131,7 @@ def _validity(valid: _Valid) -> pa.Buffer | None:
     return None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
 
 
-def _spread(values: NDArray[np.generic], valid: _Valid) -> NDArray[np.generic]:
+def _spread(values: NDArray[Any], valid: _Valid) -> NDArray[Any]:
     """Returns the values at the places where `valid` is true, zero elsewhere."""
     if valid is None:
         return values
@@ -135,7 +140,7 @@ def _spread(values: NDArray[np.generic], valid: _Valid) -> NDArray[np.generic]:
     return spread
 
 
-def _fixed_array(values: NDArray[np.generic], kind: pa.DataType, valid: _Valid) -> pa.Array:
+def _fixed_array(values: NDArray[Any], kind: pa.DataType, valid: _Valid) -> pa.Array:
     held = np.ascontiguousarray(_spread(values, valid))
     return pa.Array.from_buffers(kind, len(held), [_validity(valid), pa.py_buffer(held)])
 
@@ -348,7 +353,7 @@ def _read_struct(reader: ColumnReader, batch: RawBatch, kinds: Kinds, at: Ints, 
             child, fine = reader.inner[each.name].read(batch, fields.kinds, fields.at)
             children.append(child)
             good &= fine
-    for unnamed in found.values():
+    for unnamed in found.values() if reader.keeps_unnamed else ():
         good &= unnamed.kinds == MISSING
     arrow_fields = [
         pa.field(each.name, child.type) for each, child in zip(reader.data_type.fields, children, strict=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ class RawBatch:
         self._four = self._view("<i4", 4)
         self._views: dict[int, NDArray[np.void]] = {}
 
-    def _view(self, kind: str, width: int) -> NDArray[np.generic]:
+    def _view(self, kind: str, width: int) -> NDArray[Any]:
         return np.ndarray((len(self.data) - width + 1,), dtype=kind, buffer=self.data, strides=(1,))
 
     def __len__(self) -> int:
@@ -82,10 +83,10 @@ class RawBatch:
 
     def bytes_at(self, at: Ints, width: int) -> NDArray[np.void]:
         """Returns `width` bytes from each place, side by side."""
-        view = self._views.get(width)
-        if view is None:
-            view = self._views[width] = self._view(f"V{width}", width)  # type: ignore[assignment]
-        return view[at]
+        if width not in self._views:
+            self._views[width] = self._view(f"V{width}", width)
+        found: NDArray[np.void] = self._views[width][at]
+        return found
 
 
 def _edges(raw: bytes) -> Iterator[int]:
@@ -366,3 +367,20 @@ def elements_of(batch: RawBatch, starts: Ints) -> tuple[Elements, Mask]:
         all_kinds[places] = kinds
         all_at[places] = values
     return Elements(counts, all_kinds, all_at), alive
+
+
+def value_bytes(raw: bytes, start: int, end: int, name: bytes) -> bytes:
+    """Returns the bytes of a document's element of this name; empty where it has none that can be reached."""
+    at, last = start + 4, end - 1
+    while at < last:
+        stop = raw.find(b"\0", at + 1, last)
+        fixed = int(_FIXED[raw[at]])
+        if stop < 0 or fixed < 0:
+            return b""
+        after = stop + 1 + fixed
+        if _SAYS_LENGTH[raw[at]]:
+            after += max(_INT.unpack_from(raw, stop + 1)[0], 0)
+        if raw[at + 1 : stop] == name:
+            return raw[at:after]
+        at = after
+    return b""
