@@ -176,7 +176,8 @@ def decimal_units(held: _Numbers, data_type: DecimalType) -> tuple[_Ints, _Truth
         most = (limit - 1) // factor
         fits = (held <= most) & (held >= -most)
         return np.where(fits, held, 0) * factor, fits
-    scaled = np.abs(held) * factor
+    with np.errstate(over="ignore"):
+        scaled = np.abs(held) * factor
     fits = scaled < min(limit - 1, _EXACT_CENTS)
     if not fits.all():
         scaled = np.where(fits, scaled, 0.0)

@@ -16,11 +16,26 @@ from ingest.datatypes import arrow_type
 from ingest.decode import Decoder
 from ingest.mongodb.bson_columns import ColumnReader
 from ingest.mongodb.documents import EXACT, records_of, relaxed_json
-from ingest.mongodb.rawbson import MISSING, NULL, STRING, Fields, Ints, Level, Mask, RawBatch
+from ingest.mongodb.rawbson import (
+    DATE,
+    INT32,
+    INT64,
+    MISSING,
+    NULL,
+    OBJECT_ID,
+    STRING,
+    Fields,
+    Ints,
+    Kinds,
+    Level,
+    Mask,
+    RawBatch,
+)
 
 _ID = b"_id"
 _LENGTH = struct.Struct("<i")
 _TEXT = ColumnReader.of(StringType())
+_COMPARED_BYTES = {INT32: 4, INT64: 8, OBJECT_ID: 12, DATE: 8}  # of which equal values have equal bytes
 
 
 class BatchDecoder:
@@ -76,20 +91,23 @@ class BatchDecoder:
         """Returns the contract's columns and what is rescued, and of which documents they are right."""
         found, good = self._level.walk(batch, batch.starts, batch.ends)
         columns: dict[str, pa.Array] = {}
+        key: tuple[Kinds, Ints] | None = None
         for name, names in self._names.items():
             kinds, at = self._filled([found[each] for each in names if each in found], len(batch), good)
             columns[name], fine = self._readers[name].read(batch, kinds, at)
             good &= fine
+            if name == self._repeats:
+                key = kinds, at
         for name in self._contract.key:
             if columns[name].null_count:
                 good &= columns[name].is_valid().to_numpy(zero_copy_only=False)
         if self._keeps_unnamed:
-            rescued = self._rescued(batch, found, columns, good)
+            rescued = self._rescued(batch, found, key, good)
         else:
             rescued = pa.nulls(len(batch), pa.string())
         return [*columns.values(), rescued], good
 
-    def _filled(self, fields: list[Fields], count: int, good: Mask) -> tuple[np.ndarray, Ints]:
+    def _filled(self, fields: list[Fields], count: int, good: Mask) -> tuple[Kinds, Ints]:
         """Returns the values of a column's name or alias; a document that fills two is not good."""
         if len(fields) == 1:
             return fields[0].kinds, fields[0].at
@@ -102,15 +120,15 @@ class BatchDecoder:
         return kinds, at
 
     def _rescued(
-        self, batch: RawBatch, found: Mapping[bytes, Fields], columns: Mapping[str, pa.Array], good: Mask
+        self, batch: RawBatch, found: Mapping[bytes, Fields], key: tuple[Kinds, Ints] | None, good: Mask
     ) -> pa.Array:
         """Returns what the documents hold beside the contract's columns, as extended JSON."""
         unnamed = {name: fields for name, fields in found.items() if name not in self._spoken}
         holds: dict[bytes, Mask] = {}
         for name, fields in unnamed.items():
             there = fields.kinds != MISSING
-            if name == _ID and self._repeats is not None:
-                there &= ~self._is_repeated(batch, fields, columns[self._repeats])
+            if name == _ID and key is not None:
+                there &= ~self._is_repeated(batch, fields, key, good)
             if there.any():
                 holds[name] = there
         if not holds:
@@ -132,13 +150,21 @@ class BatchDecoder:
             texts[row] = relaxed_json(document)
         return pa.array(texts, pa.string())
 
-    def _is_repeated(self, batch: RawBatch, ids: Fields, key: pa.Array) -> Mask:
-        """Returns where an `_id` that is a string equals the key."""
-        is_text = ids.kinds == STRING
-        if not is_text.any():
-            return is_text
-        texts, fine = _TEXT.read(batch, np.where(is_text, ids.kinds, MISSING).astype(np.uint8), ids.at)
-        if key.type != texts.type:
-            return np.zeros(len(is_text), np.bool_)
-        same = pc.fill_null(pc.equal(texts, key), False).to_numpy(zero_copy_only=False)
-        return np.logical_and(same, fine & is_text)
+    def _is_repeated(self, batch: RawBatch, ids: Fields, key: tuple[Kinds, Ints], good: Mask) -> Mask:
+        """Returns where an `_id` is the key's own value, of the same BSON type."""
+        kinds, at = key
+        alike = (ids.kinds == kinds) & (kinds != MISSING)
+        repeated: Mask = np.zeros(len(alike), np.bool_)
+        for kind in set(kinds[alike].tolist()):
+            those = np.flatnonzero(alike & (kinds == kind))
+            if kind == STRING:
+                ours, fine = _TEXT.read(batch, kinds[those], at[those])
+                other, also = _TEXT.read(batch, kinds[those], ids.at[those])
+                good[those] &= fine & also
+                repeated[those] = pc.equal(ours, other).to_numpy(zero_copy_only=False)
+            elif kind in _COMPARED_BYTES:
+                width = _COMPARED_BYTES[kind]
+                repeated[those] = batch.bytes_at(at[those], width) == batch.bytes_at(ids.at[those], width)
+            else:
+                good[those] = False
+        return repeated

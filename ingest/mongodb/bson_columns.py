@@ -161,7 +161,29 @@ def _read_string(_: ColumnReader, batch: RawBatch, kinds: Kinds, at: Ints, valid
     ended = batch.data[begin + lengths] == 0
     good &= ended
     held = _string_bytes(batch, begin, lengths)
-    return _string_array(held, lengths, valid), good
+    found = _string_array(held, lengths, valid)
+    is_ascii = held.isascii() if isinstance(held, bytes) else int(held.max(initial=0)) < 128
+    if is_ascii or _is_valid(found):
+        return found, good
+    good &= np.array([_is_utf8(batch.raw[a:b]) for a, b in zip(begin, begin + lengths, strict=True)], np.bool_)
+    lengths = np.where(good, lengths, 0)
+    return _string_array(_string_bytes(batch, begin, lengths), lengths, valid), good
+
+
+def _is_valid(array: pa.Array) -> bool:
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _string_bytes(batch: RawBatch, begin: Ints, lengths: Ints) -> Bytes | bytes:
@@ -183,14 +205,7 @@ def _string_array(held: Bytes | bytes, lengths: Ints, valid: _Valid) -> pa.Array
     offsets = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
     buffers = [_validity(valid), pa.py_buffer(offsets), pa.py_buffer(held)]
-    found = pa.Array.from_buffers(pa.string(), len(lengths), buffers)
-    is_ascii = held.isascii() if isinstance(held, bytes) else int(held.max(initial=0)) < 128
-    if not is_ascii:
-        try:
-            found.validate(full=True)
-        except pa.ArrowInvalid as error:
-            raise NotFast from error
-    return found
+    return pa.Array.from_buffers(pa.string(), len(lengths), buffers)
 
 
 def _read_boolean(_: ColumnReader, batch: RawBatch, kinds: Kinds, at: Ints, valid: _Valid) -> _Read:
