@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+from bson import Int64
 
 from ingest.path_profile import PathProfile, profile_of
 from stores.hbase_cells import BINARY_FORMATS, KEY_SEPARATOR
@@ -213,7 +214,7 @@ def _binaries(values: list[bytes]) -> _Cells | None:
         least = _WHOLE if size == 8 else 2**24
         if any(abs(number) >= least for number in numbers) and all(map(_is_likely, reals)):
             return _Cells(reals, floating[0])
-    return _Cells(numbers, whole)
+    return _Cells([Int64(number) for number in numbers] if whole == "long" else numbers, whole)
 
 
 def _is_likely(number: float) -> bool:
@@ -226,7 +227,7 @@ def _text(name: bytes) -> str:
 
 def _word(name: bytes) -> str:
     """Returns a cell's or family's name as a column can be called."""
-    word = re.sub(r"\W+", "_", _text(name), flags=re.ASCII).strip("_")
+    word = re.sub(r"\W+", "_", _text(name), flags=re.ASCII).rstrip("_")
     return f"_{word}" if word[:1].isdigit() else word
 
 
