@@ -17,8 +17,9 @@ from ingest.hbase.decode import CellDecoder
 from ingest.hbase.layout import layout_of
 from ingest.hbase.options import ReadOptions
 from ingest.hbase.pushdown import Pushed, pushed
-from ingest.hbase.ranges import KeyRange, key_ranges
+from ingest.hbase.ranges import KeyRange, balanced_shares
 from ingest.hbase.scan import scan_rows
+from ingest.hbase.wire import Rows
 from runner.errors import ContractError
 from stores import hbase_client
 
@@ -61,10 +62,10 @@ class HBaseDataSource(DataSource):
 
 
 @dataclass
-class RangePartition(InputPartition):
-    """A range of row keys."""
+class SharePartition(InputPartition):
+    """Ranges of row keys, read one after the other."""
 
-    within: KeyRange
+    ranges: list[KeyRange]
 
 
 class HBaseReader(DataSourceReader):
@@ -78,26 +79,28 @@ class HBaseReader(DataSourceReader):
         settle(options.scan.until_ms, options.settle_ms)
         with hbase_client.connected(options.settings) as connection:
             hbase_client.table(connection, options.scan.table)
-            ranges = key_ranges(connection, options.scan.table, options.within, options.partitions)
-        return [RangePartition(each) for each in ranges]
+            shares = balanced_shares(connection, options.scan.table, options.within, options.partitions)
+        return [SharePartition(each) for each in shares]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        assert isinstance(partition, RangePartition)
-        options = self._options
-        scan = replace(options.scan, start=partition.within.start, stop=partition.within.stop)
-        if options.since_ms is None:
-            batches = scan_rows(options.settings, scan)
-        else:
-            assert scan.until_ms is not None
-            batches = changed_rows(options.settings, scan, options.since_ms, scan.until_ms)
-        decoder = CellDecoder(options.contract)
+        assert isinstance(partition, SharePartition)
+        decoder = CellDecoder(self._options.contract)
         gc.disable()  # nothing here holds cycles
         try:
-            for rows in batches:
-                batch = decoder.decode(rows)
-                yield batch if options.is_landing else self._fitting(batch)
+            for within in partition.ranges:
+                for rows in self._rows(within):
+                    batch = decoder.decode(rows)
+                    yield batch if self._options.is_landing else self._fitting(batch)
         finally:
             gc.enable()
+
+    def _rows(self, within: KeyRange) -> Iterator[Rows]:
+        options = self._options
+        scan = replace(options.scan, start=within.start, stop=within.stop)
+        if options.since_ms is None:
+            return scan_rows(options.settings, scan)
+        assert scan.until_ms is not None
+        return changed_rows(options.settings, scan, options.since_ms, scan.until_ms)
 
     def _fitting(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Returns the schema's columns.

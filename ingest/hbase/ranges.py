@@ -16,7 +16,8 @@ from ingest.hbase.scan import Scan, open_scanner
 from stores.hbase_cells import prefix_stop
 
 KEYS_ONLY = b"FirstKeyOnlyFilter() AND KeyOnlyFilter()"
-_BRANCHES_A_RANGE = 16  # so that the ranges differ by a sixteenth or so
+_PIECES, _FEWEST_PIECES, _MOST_PIECES = 64, 4, 16  # in all if possible; of a share at least and at most
+_BRANCHES_A_RANGE = 2
 _MOST_LOOKS = 1000  # each takes about 2 ms
 
 
@@ -49,6 +50,22 @@ def key_ranges(connection: happybase.Connection, table: str, within: KeyRange, c
         found = _branches(looks, region, -(-wanted // len(regions)))
         starts += [(branch, 1 / len(found)) for branch in found]
     return cut_at(within, starts, count)
+
+
+def balanced_shares(connection: happybase.Connection, table: str, within: KeyRange, count: int) -> list[list[KeyRange]]:
+    """Returns up to `count` shares of about equal size, each of several ranges, that together are `within`.
+
+    Keys given out in order often grow denser or thinner along the way: users that came early have more sessions. So
+    the pieces are dealt there and back again (0 1 1 0 0 1 1 0 …), which evens out such a trend.
+    """
+    if count <= 1:
+        return [[within]]
+    pieces = key_ranges(connection, table, within, count * max(_FEWEST_PIECES, min(_MOST_PIECES, _PIECES // count)))
+    shares: list[list[KeyRange]] = [[] for _ in range(min(count, len(pieces)))]
+    order = [*range(len(shares)), *reversed(range(len(shares)))]
+    for index, piece in enumerate(pieces):
+        shares[order[index % len(order)]].append(piece)
+    return shares
 
 
 def cut_at(within: KeyRange, starts: Sequence[tuple[bytes, float]], count: int) -> list[KeyRange]:
