@@ -26,6 +26,7 @@ _COMMANDS = {
     "compile": ("runner.cli.look", "Render models to the SQL that Spark gets."),
     "show": ("runner.cli.look", "Show the first rows of a model, or of its SQL as it is now."),
     "sql": ("runner.cli.look", "Run a query, with Jinja, over the warehouse."),
+    "query": ("runner.cli.query", "Ask MongoDB and HBase directly: top products, segments, a user's sessions."),
     "doctor": ("runner.cli.doctor", "Is this machine ready, and what to do if not."),
 }
 

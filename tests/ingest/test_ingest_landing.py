@@ -147,6 +147,7 @@ def test_the_commit_tells_of_its_cut(spark: SparkSession, tmp_path: Path) -> Non
         "landed": 1,
         "quarantined": 0,
         "rescued": 0,
+        "drift": found["drift"],
         "files": [
             {
                 "name": "sessions_0.json",
