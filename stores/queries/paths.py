@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -169,12 +169,9 @@ def _missing(database: Database[dict[str, Any]], read: Read, looked_at: int, que
         f'mongodb.{read.collection}: no document has "{read.path}", which the query {query} reads '
         f"({several(looked_at, 'document')} looked at)."
     )
-    near = None if nearest(read.path, known) else _akin(read.path, known)
-    if near:
-        message += f' Did you mean "{near}"?'
-    elif not nearest(read.path, known):
-        message += f" It has {listed(list(known))}."
-    return NotFoundError(message, name=read.path, known=known)
+    near = _nearest(read.path, known)
+    hint = f' Did you mean "{near}"?' if near else f" It has {listed(list(known))}."
+    return NotFoundError(message + hint, name=read.path)
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[str]:
@@ -189,13 +186,11 @@ def _leaves(value: Any, path: str = "") -> Iterator[str]:
         yield path
 
 
-def _akin(path: str, known: Mapping[str, None]) -> str | None:
-    """Returns a path that begins as this one does, or ends as it does elsewhere: `total_amount`, `lines.subtotal`."""
+def _nearest(path: str, known: Collection[str]) -> str | None:
+    """Returns the path that goes on where this one ends (`total_amount`), the nearest, or its last word elsewhere."""
+    longer = next((each for each in known if each.startswith(f"{path}_")), None)
     last = path.rpartition(".")[2]
-    for each in known:
-        if each.startswith(f"{path}_") or each.rpartition(".")[2] == last:
-            return each
-    return None
+    return longer or nearest(path, known) or next((each for each in known if each.rpartition(".")[2] == last), None)
 
 
 def _type_name(value: Any) -> str:

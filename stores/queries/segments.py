@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 from runner.errors import FormatError, ProjectError
@@ -103,7 +104,7 @@ def _picks(quantiles: Sequence[Decimal], count: int) -> dict[str, list[Stage]]:
 
 def _rank(quantile: Decimal, count: int) -> int:
     """Returns ceil(q·n), the nearest rank, from 1."""
-    return int(-((-quantile * count) // 1))
+    return ceil(quantile * count)
 
 
 def _cut_values(picked: Mapping[str, Any], quantiles: Sequence[Decimal]) -> dict[str, list[Any]]:
