@@ -19,8 +19,8 @@ from simulate.reading import UNIT_BYTES, first_records, units_of
 from stores.hbase_admin import evenly, make_table
 from stores.hbase_cells import (
     CellColumn,
-    PlainColumn,
     Place,
+    PlainColumn,
     codec_of,
     derived_session_cells,
     encode_row,
@@ -164,7 +164,7 @@ class HBaseWriter:
         return said(error)
 
     def mark(self, digest: str) -> Mark | None:
-        cells = self._open.table(MARKS).row(self._mark_row(digest))
+        cells = self.open.table(MARKS).row(self._mark_row(digest))
         if b"m:numbers" not in cells:
             return None
         records, broken, cut_times = _NUMBERS.unpack(cells[b"m:numbers"])
@@ -172,7 +172,7 @@ class HBaseWriter:
 
     def set_mark(self, digest: str, mark: Mark) -> None:
         numbers = _NUMBERS.pack(mark.records, mark.broken, mark.cut_times)
-        self._open.table(MARKS).put(self._mark_row(digest), {b"m:numbers": numbers, b"m:keys": mark.keys})
+        self.open.table(MARKS).put(self._mark_row(digest), {b"m:numbers": numbers, b"m:keys": mark.keys})
 
     def prepare(self, documents: Sequence[Any]) -> tuple[Sequence[Row], Written]:
         """Returns the rows; of several with one key the last."""
@@ -192,21 +192,25 @@ class HBaseWriter:
         return list(rows.items()), written
 
     def write(self, prepared: Sequence[Row]) -> None:
-        connection = self._open
+        connection = self.open
         name = connection.table(self.table).name
         for first in range(0, len(prepared), _BATCH):
             put_rows(connection, self.settings, name, prepared[first : first + _BATCH])
 
     def ranges(self) -> Sequence[tuple[bytes, bytes]]:
-        regions = self._open.table(self.table).regions()
+        regions = self.open.table(self.table).regions()
         return [(region["start_key"], region["end_key"]) for region in regions]
 
     def keys(self, span: tuple[bytes, bytes]) -> Iterator[bytes]:
         start, stop = span
-        rows = self._open.table(self.table).scan(
+        rows = self.open.table(self.table).scan(
             row_start=start or None, row_stop=stop or None, filter=_KEYS_ONLY, batch_size=5_000
         )
         return (row for row, _ in rows)
+
+    def rows(self) -> Iterator[Row]:
+        """Yields all rows of the table."""
+        yield from self.open.table(self.table).scan(batch_size=5_000)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -218,7 +222,8 @@ class HBaseWriter:
         return f"{self.table}:{digest}".encode()
 
     @property
-    def _open(self) -> happybase.Connection:
+    def open(self) -> happybase.Connection:
+        """The connection, which `reconnect` has opened."""
         if self._connection is None:
             raise MachineError(f"{self.settings}: is not connected")
         return self._connection

@@ -26,7 +26,7 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 from runner.errors import MachineError
 from simulate.fields import SAMPLE, FieldType, coverage_of, read_type, steps_of
 from simulate.loaded import Loaded, TableFiles
-from simulate.loading import PATIENCE_SECONDS, Mark, Plan, Progress, Writer, Written, estimated_records, load
+from simulate.loading import PATIENCE_SECONDS, Mark, Plan, Progress, Written, estimated_records, load
 from simulate.reading import UNIT_BYTES, first_records, units_of
 from stores.hbase_cells import PlainColumn
 from stores.mongo_client import connect, unanswered
@@ -173,7 +173,7 @@ class MongoWriter:
         return str(error).splitlines()[0].partition(" (configured timeouts")[0].rstrip(".")
 
     def mark(self, digest: str) -> Mark | None:
-        found = self._database[MARKS].find_one({"_id": f"{self.collection}:{digest}"})
+        found = self.database[MARKS].find_one({"_id": f"{self.collection}:{digest}"})
         if found is None:
             return None
         return Mark(
@@ -193,7 +193,7 @@ class MongoWriter:
             "cut_times": mark.cut_times,
             "keys": Binary(mark.keys),
         }
-        self._database[MARKS].replace_one({"_id": name}, document, upsert=True)
+        self.database[MARKS].replace_one({"_id": name}, document, upsert=True)
 
     def prepare(self, documents: Sequence[Any]) -> tuple[Sequence[RawBSONDocument], Written]:
         """Returns the documents in BSON; of several with one `_id` the last."""
@@ -219,7 +219,7 @@ class MongoWriter:
 
     def write(self, prepared: Sequence[RawBSONDocument]) -> None:
         """Inserts the documents; those that are there are replaced."""
-        collection = self._database[self.collection]
+        collection = self.database[self.collection]
         for first in range(0, len(prepared), _BATCH):
             batch = prepared[first : first + _BATCH]
             try:
@@ -234,7 +234,7 @@ class MongoWriter:
         return [None]
 
     def keys(self, span: Any) -> Iterator[bytes]:
-        for document in self._database[self.collection].find({}, {"_id": 1}, batch_size=20_000):
+        for document in self.database[self.collection].find({}, {"_id": 1}, batch_size=20_000):
             yield _key_bytes(document["_id"])
 
     def close(self) -> None:
@@ -244,7 +244,8 @@ class MongoWriter:
             self._client = None
 
     @property
-    def _database(self) -> Database[dict[str, Any]]:
+    def database(self) -> Database[dict[str, Any]]:
+        """The database, by the client that `reconnect` has opened."""
         if self._client is None:
             raise MachineError(f"{self.settings}: is not connected")
         return self._client[self.settings.database]

@@ -265,13 +265,13 @@ def _stopped(plan: Plan, lost: Lost, how_far: str) -> MachineError:
 
 
 class _Crew(Protocol):
-    def each(self, work: Callable[[_Worker, _Task], _Result], tasks: Sequence[_Task]) -> Iterator[_Result]: ...
+    def each(self, work: Callable[[Worker, _Task], _Result], tasks: Sequence[_Task]) -> Iterator[_Result]: ...
 
-    def one(self, work: Callable[[_Worker], _Result]) -> _Result: ...
+    def one(self, work: Callable[[Worker], _Result]) -> _Result: ...
 
 
 @dataclass(slots=True)
-class _Worker:
+class Worker:
     """A writer with the patience of its plan; opened when it is needed."""
 
     writer: Writer
@@ -293,7 +293,9 @@ class _Worker:
                     self.writer.reconnect()
                     self.is_open = True
                 return action()
-            except (*self.writer.lost_errors, MachineError) as error:
+            except BaseException as error:
+                if not isinstance(error, (*self.writer.lost_errors, MachineError)):
+                    raise
                 self.is_open = False
                 now = time.monotonic()
                 until = until or now + self.patience_seconds
@@ -303,7 +305,7 @@ class _Worker:
                 pause = min(2 * pause, _LONGEST_WAIT)
 
 
-def _load_unit(worker: _Worker, task: tuple[Unit, bool]) -> UnitLoaded:
+def _load_unit(worker: Worker, task: tuple[Unit, bool]) -> UnitLoaded:
     unit, force = task
     content = open_unit(unit)
     digest = hashlib.blake2b(f"{worker.recipe}:{content.digest}".encode(), digest_size=16).hexdigest()
@@ -341,7 +343,7 @@ def _load_unit(worker: _Worker, task: tuple[Unit, bool]) -> UnitLoaded:
     )
 
 
-def _write(worker: _Worker, block: Block, *, is_there: bool) -> Written:
+def _write(worker: Worker, block: Block, *, is_there: bool) -> Written:
     """Writes a block; one that is there is only looked at again, for the broken records that it has."""
     prepared, written = worker.writer.prepare(block.documents)
     if not is_there:
@@ -357,11 +359,11 @@ def _broken_of(unit: Unit, block: Block, written: Written) -> Iterator[Broken]:
         yield Broken(unit.path, records[index].position, records[index].problem or reason)
 
 
-def _ranges(worker: _Worker) -> Sequence[Any]:
+def _ranges(worker: Worker) -> Sequence[Any]:
     return worker.persist(worker.writer.ranges)
 
 
-def _read_keys(worker: _Worker, span: Any) -> bytes:
+def _read_keys(worker: Worker, span: Any) -> bytes:
     return worker.persist(lambda: digests_of(worker.writer.keys(span)))
 
 
@@ -369,7 +371,7 @@ def _read_keys(worker: _Worker, span: Any) -> bytes:
 def _crew(plan: Plan, workers: int) -> Iterator[_Crew]:
     """Gives those who do a plan's work: this process, or several that end with it however it ends."""
     if workers == 1:
-        worker = _Worker(plan.make_writer(), plan.recipe, plan.patience_seconds)
+        worker = Worker(plan.make_writer(), plan.recipe, plan.patience_seconds)
         try:
             yield _Alone(worker)
         finally:
@@ -389,12 +391,12 @@ def _crew(plan: Plan, workers: int) -> Iterator[_Crew]:
 
 @dataclass(frozen=True, slots=True)
 class _Alone:
-    worker: _Worker
+    worker: Worker
 
-    def each(self, work: Callable[[_Worker, _Task], _Result], tasks: Sequence[_Task]) -> Iterator[_Result]:
+    def each(self, work: Callable[[Worker, _Task], _Result], tasks: Sequence[_Task]) -> Iterator[_Result]:
         return (work(self.worker, task) for task in tasks)
 
-    def one(self, work: Callable[[_Worker], _Result]) -> _Result:
+    def one(self, work: Callable[[Worker], _Result]) -> _Result:
         return work(self.worker)
 
 
@@ -403,7 +405,7 @@ class _Several:
     pool: ProcessPoolExecutor
     workers: int
 
-    def each(self, work: Callable[[_Worker, _Task], _Result], tasks: Sequence[_Task]) -> Iterator[_Result]:
+    def each(self, work: Callable[[Worker, _Task], _Result], tasks: Sequence[_Task]) -> Iterator[_Result]:
         """Yields results as they come; few tasks are ever handed out and not begun."""
         rest = iter(tasks)
         waiting: set[Future[_Result]] = {
@@ -415,18 +417,23 @@ class _Several:
                 yield future.result()
                 waiting |= {self.pool.submit(_in_worker, work, task) for task in islice(rest, 1)}
 
-    def one(self, work: Callable[[_Worker], _Result]) -> _Result:
+    def one(self, work: Callable[[Worker], _Result]) -> _Result:
         return self.pool.submit(_in_worker, work).result()
 
 
-_worker: _Worker | None = None  # of a process of the crew
+_worker: Worker | None = None  # of a process of the crew
 
 
 def _open_worker(make_writer: Callable[[], Writer], recipe: str, patience_seconds: float) -> None:
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process sees to it, and ends the others
+    begin_process()
+    _worker = Worker(make_writer(), recipe, patience_seconds)
+
+
+def begin_process() -> None:
+    """Makes a process of a pool end with the one that started it, however that ends, and leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = _Worker(make_writer(), recipe, patience_seconds)
 
 
 def _end_with_parent() -> None:
