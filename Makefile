@@ -1,12 +1,12 @@
 # Everything that people and CI call. Each target makes the environment in .venv if it is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format lock bench clean
+.PHONY: help demo test test-fast lint format lock bench services-up services-down services-status clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 help: ## show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: .venv/ready ## simulate a small shop, land it, build and check all models, write the report
 	@$(BIN)/run demo
@@ -31,10 +31,20 @@ format: .venv/ready ## put Python and SQL into their form
 bench: .venv/ready ## measure 1,000,000 sessions end to end (about 15 minutes); see benchmarks/README.md
 	$(BIN)/python benchmarks/end_to_end.py
 
+services-up: .venv/ready ## start HBase and a MongoDB emulator on this machine, for --target stores (fetched once: 85 MB)
+	@$(BIN)/python -m services up
+
+services-down: .venv/ready ## stop them; their data stay in target/services
+	@$(BIN)/python -m services down
+
+services-status: .venv/ready ## say what runs, where, and where the logs are
+	@$(BIN)/python -m services status
+
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --output-file requirements.lock
 
-clean: ## remove what was generated: data, warehouse, target
+clean: ## remove what was generated: data, warehouse, target; stops the servers, whose data are in target
+	@if [ -d target/services ]; then $(BIN)/python -m services down; fi
 	rm -rf data warehouse target
 
 .venv/ready: requirements.lock pyproject.toml scripts/environment

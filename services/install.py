@@ -86,6 +86,11 @@ def java() -> str:
     return found
 
 
+def version(name: str) -> str:
+    """Returns the version of the server `hbase` or `mongodb` that is installed here."""
+    return read_lock(_lock(name))[0].version
+
+
 def is_installed(cache: Path, name: str) -> bool:
     """Tells whether the cache has all that the server `hbase` or `mongodb` needs; fetches nothing."""
     return _jars_folder(cache, name).is_dir() and _classes_folder(cache, name).is_dir()

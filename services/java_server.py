@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,6 +39,7 @@ class JavaServer:
         answers: returns None where the server answers a real call, else the reason why not.
         start_seconds: how long it may take to answer.
         stop_seconds: how long it may take to stop in order before it is killed.
+        cleared: folders in `folder` that each start begins without.
     """
 
     title: str
@@ -50,6 +52,7 @@ class JavaServer:
     answers: Callable[[], str | None]
     start_seconds: float
     stop_seconds: float
+    cleared: Sequence[str] = ()
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -79,6 +82,8 @@ class JavaServer:
             if (pid := self.pid) is not None:
                 raise MachineError(f"{self.title}: runs already in {self.folder} (process {pid}). Stop it first.")
             self._await_ports()
+            for name in self.cleared:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
             self._launch(class_path, detached)
             try:
                 self._await_answer()

@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.cli.session import Command, project_options
-from runner.errors import ProjectError
+from runner.errors import NotFoundError, ProjectError
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+
+    from stores.settings import HBaseSettings, MongoSettings, Stores
 
 
 @click.command("doctor", short_help="Is this machine ready, and what to do if not.")
 @project_options
 def doctor_command(command: Command) -> int:
-    """Try what the project needs of this machine: Python, Java, Delta's jars, memory, disk, the project, Spark."""
+    """Try what the project needs of this machine: Python, Java, Delta's jars, memory, disk, the project, Spark, and the target's stores."""
     failed = 0
     for name, check in _checks(command):
         try:
@@ -36,8 +42,10 @@ def _checks(command: Command) -> list[tuple[str, Callable[[], str]]]:
         ("delta", _jars),
         ("memory", _memory),
         ("disk", _disk),
+        ("services", _services),
         ("project", lambda: _project(command)),
         ("spark", lambda: _spark(command)),
+        *_store_checks(command),
     ]
 
 
@@ -73,6 +81,17 @@ def _disk() -> str:
     return f"{free:.0f} GiB free here"
 
 
+def _services() -> str:
+    from runner.spark import cache_folder
+    from services.install import is_installed, version
+
+    missing = [name for name in ("hbase", "mongodb") if not is_installed(cache_folder(), name)]
+    servers = f"HBase {version('hbase')} and the MongoDB emulator {version('mongodb')}"
+    if missing:
+        return f"{servers} are not fetched; `make services-up` does it, for a target with stores"
+    return f"{servers} are fetched; `make services-up` starts them"
+
+
 def _project(command: Command) -> str:
     project = command.project()
     suites = len(command.quality().suites)
@@ -86,3 +105,90 @@ def _spark(command: Command) -> str:
     with command.spark() as spark, tempfile.TemporaryDirectory() as folder:
         spark.range(3).write.format("delta").save(str(Path(folder) / "table"))
         return f"{spark.version}, wrote and committed a Delta table"
+
+
+def _store_checks(command: Command) -> list[tuple[str, Callable[[], str]]]:
+    """Returns the checks of the stores that the target names; none where the project itself cannot be read."""
+    try:
+        written = command.project().files.target.stores
+    except ProjectError:
+        return []  # the check of the project says it
+
+    def opened() -> Stores:
+        from runner.connections import open_stores
+
+        return open_stores(command.project())
+
+    def mongodb() -> str:
+        settings = opened().mongodb
+        assert settings is not None
+        return _mongodb(settings, _stored(command, "mongodb"))
+
+    def hbase() -> str:
+        settings = opened().hbase
+        assert settings is not None
+        return _hbase(settings, _stored(command, "hbase"))
+
+    return [(name, check) for name, check in (("mongodb", mongodb), ("hbase", hbase)) if name in written]
+
+
+def _stored(command: Command, store: str) -> list[str]:
+    """Returns what the project's tables are called in a store."""
+    tables = command.project().sources.values()
+    return [table.stored_as or table.name for table in tables if table.store == store]
+
+
+def _mongodb(settings: MongoSettings, expected: Collection[str]) -> str:
+    from stores.mongo_client import database
+
+    shop = database(settings)
+    try:
+        said = f"{settings}: {_kind(shop)}"
+        _require(settings, "collection", expected, shop.list_collection_names())
+        return f"{said}; {_moment(shop)}; {_of(expected, 'collection')}"
+    finally:
+        shop.client.close()
+
+
+def _kind(shop: Database[Any]) -> str:
+    """Returns what the server is. An emulator is known by what no build of MongoDB lacks: the commit it was built from."""
+    build = shop.client.admin.command("buildInfo")
+    if "gitVersion" not in build:
+        return f"an emulator of MongoDB {build['version']}"
+    replica_set = shop.client.admin.command("hello").get("setName")
+    return f"MongoDB {build['version']}, " + (f'replica set "{replica_set}"' if replica_set else "no replica set")
+
+
+def _moment(shop: Database[Any]) -> str:
+    from ingest.mongodb.snapshot import latest_moment
+
+    moment = latest_moment(shop)
+    return moment.note.rstrip(".") if moment.at is None else "snapshot reads, so all tables are landed of one moment"
+
+
+def _hbase(settings: HBaseSettings, expected: Collection[str]) -> str:
+    from stores.hbase_client import connect_thrift2, connected
+
+    with connected(settings) as connection:
+        known = [name.decode(errors="replace") for name in connection.tables()]
+    _require(settings, "table", expected, known)
+    if settings.thrift2_port is None:
+        return f"{settings}: Thrift answers; no thrift2_port is set, which incremental landing needs; {_of(expected, 'table')}"
+    connect_thrift2(settings, None).close()
+    return f"{settings}: Thrift and Thrift2 ({settings.thrift2_port}) answer; {_of(expected, 'table')}"
+
+
+def _require(place: object, kind: str, expected: Collection[str], known: Collection[str]) -> None:
+    missing = [name for name in expected if name not in known]
+    if missing:
+        names = ", ".join(f'"{name}"' for name in missing)
+        raise NotFoundError(
+            f"{place}: answers, but has no {kind} {names}. Load {'it' if len(missing) == 1 else 'them'} "
+            f"(run generate --into {str(place).partition(':')[0]}), or mend sources.yml.",
+            name=missing[0],
+            known=known,
+        )
+
+
+def _of(names: Collection[str], kind: str) -> str:
+    return f"{len(names)} {kind}{'' if len(names) == 1 else 's'} of the project"
