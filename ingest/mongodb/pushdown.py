@@ -45,14 +45,14 @@ from ingest.contract import Contract
 from stores.mongo_client import Document
 
 _WHOLE = (ByteType, ShortType, IntegerType, LongType)
-# Of a type that other kinds of BSON values are read into as well: `$type` of those that no comparison finds.
-_ALSO: dict[type[DataType], list[int]] = {
-    StringType: [5, 7, 14],
-    DecimalType: [2, 14],
-    TimestampType: [2, 14, 17],
-    DateType: [2, 14],
+# `$type` of the values that a comparison finds, for the types that other kinds of values are read into as well.
+_OWN: dict[type[DataType], list[int]] = {
+    StringType: [2],
+    DecimalType: [1, 16, 18, 19],
+    TimestampType: [9],
+    DateType: [9],
 }
-_PUSHED: tuple[type[DataType], ...] = (*_WHOLE, BooleanType, *_ALSO)
+_PUSHED: tuple[type[DataType], ...] = (*_WHOLE, BooleanType, *_OWN)
 _MAYBE_AN_ID = re.compile(r"[0-9a-f-]*")  # the text of an ObjectId or a UUID begins like that
 _MILLISECOND = timedelta(milliseconds=1)
 _COMPARED: dict[type[Filter], str] = {
@@ -220,5 +220,5 @@ def _sent(value: Any, data_type: DataType) -> Any:
 
 
 def _or_of_other_kinds(condition: Document, name: str, data_type: DataType) -> Document:
-    kinds = _ALSO.get(type(data_type))
-    return {"$or": [condition, {name: {"$type": kinds}}]} if kinds else condition
+    kinds = _OWN.get(type(data_type))
+    return {"$or": [condition, {name: {"$ne": None, "$not": {"$type": kinds}}}]} if kinds else condition

@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from bson import DatetimeMS, Decimal128, MaxKey, MinKey, ObjectId
+from bson import DatetimeMS, Decimal128, MinKey, ObjectId, Timestamp
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
@@ -25,26 +25,10 @@ _LEAST_SAMPLE = 1_000
 _MOST_SAMPLE = 20_000
 _SCANNED = 1_000_000  # documents that are read through for a sample without a second thought
 
-# The order in which MongoDB sorts values of unlike kinds, as numbers of `$type`. A symbol is a string to it.
-_ORDER: tuple[tuple[int, ...], ...] = (
-    (-1,),
-    (6, 10),
-    (1, 16, 18, 19),
-    (2, 14),
-    (3,),
-    (4,),
-    (5,),
-    (7,),
-    (8,),
-    (9,),
-    (17,),
-    (11,),
-    (12,),
-    (13,),
-    (15,),
-    (127,),
-)
-_NUMBERS, _STRINGS, _OBJECTS, _BINARIES, _OBJECT_IDS, _DATES = 2, 3, 4, 6, 7, 9
+# The order in which MongoDB sorts values of unlike kinds, as numbers of `$type`; without those that are long out of use.
+_ORDER: tuple[tuple[int, ...], ...] = ((-1,), (10,), (1, 16, 18, 19), (2,), (3,), (4,), (5,), (7,), (8,), (9,), (17,))
+_MIN_KEY, _NULL, _NUMBERS, _STRINGS, _OBJECTS, _, _BINARIES, _OBJECT_IDS, _BOOLEANS, _DATES, _TIMESTAMPS = range(11)
+_NAN = float("nan")
 
 
 def id_ranges(collection: Collection[Document], wanted: int, within: Document) -> list[Document]:
@@ -110,14 +94,18 @@ def ranges_between(cuts: Sequence[Any]) -> list[Document]:
 
 
 def after(last: Any) -> Document:
-    """Returns a filter that finds all ids that sort behind `last`, of its own kind and of the kinds behind."""
+    """Returns a filter that finds all ids that sort behind `last`: those of its kind, and those of the kinds behind.
+
+    It says what is not to be found, so that ids of a kind that it has not heard of are found.
+    """
     place = _sort_place(last)
-    higher = [kind for kinds in _ORDER[place + 1 :] for kind in kinds]
-    if isinstance(last, float | Decimal128) and _is_nan(last):  # sorts before all numbers, and compares with none
-        same: Document = {"$and": [{_ID: {"$type": list(_ORDER[place])}}, {_ID: {"$ne": last}}]}
-    else:
-        same = {_ID: {"$gt": last}}
-    return {"$or": [same, {_ID: {"$type": higher}}]} if higher else same
+    lower = [kind for kinds in _ORDER[:place] for kind in kinds]
+    before: list[Document] = [{_ID: {"$type": lower}}] if lower else []
+    if place == _NUMBERS:  # NaN sorts before all other numbers, and compares with none
+        before.append({_ID: _NAN})
+    if not (isinstance(last, float | Decimal128) and _is_nan(last)):
+        before.append({_ID: None if last is None else {"$lte": last}})
+    return {"$nor": before}
 
 
 def both(*filters: Document) -> Document:
@@ -154,15 +142,13 @@ def _sort_place(value: Any) -> int:
     if bracket is not None:
         return bracket
     if isinstance(value, MinKey):
-        return 0
+        return _MIN_KEY
     if value is None:
-        return 1
+        return _NULL
+    if isinstance(value, bool):
+        return _BOOLEANS
     if isinstance(value, float | Decimal128):
         return _NUMBERS
     if isinstance(value, dict):
         return _OBJECTS
-    if isinstance(value, bool):
-        return 8
-    if isinstance(value, MaxKey):
-        return len(_ORDER) - 1
-    return 10  # a timestamp: no other kind can be an id
+    return _TIMESTAMPS if isinstance(value, Timestamp) else len(_ORDER)
