@@ -286,17 +286,17 @@ def _unnamed(command: Command, store: str) -> ProjectError:
 
 def _print(answer: Answer, *, explain: bool, output: str, seconds: float) -> None:
     from runner.cli.look import print_rows
+    from stores.queries.answer import several
 
     if output == "json" and explain:
         click.echo(json.dumps(_object(answer)))
     else:
         print_rows(answer.columns, [_texts(row) for row in answer.records()], output=output)
-    if answer.cuts:
-        for cut in answer.cuts:
-            say(
-                f"cut:  {cut.measure} {cut.value} at the quantile {cut.quantile}: {cut.below:,} users below, "
-                f"{cut.equal:,} at it, {cut.above:,} above; {cut.position} are at or below"
-            )
+    for cut in answer.cuts:
+        say(
+            f"cut:  {cut.measure} {cut.value} at the quantile {cut.quantile}: {several(cut.below, 'user')} below, "
+            f"{cut.equal:,} at it, {cut.above:,} above; {cut.position} of them at or below"
+        )
     for note in answer.notes:
         say(f"note: {note}")
     say(f"plan: {answer.plan.reason}")
@@ -304,7 +304,7 @@ def _print(answer: Answer, *, explain: bool, output: str, seconds: float) -> Non
         say(f"      {name}: {value}")
     if explain and output != "json":
         say(answer.plan.whole)
-    say(f"run: {answer.query}: {len(answer.rows):,} {'row' if len(answer.rows) == 1 else 'rows'} in {seconds:.1f} s.")
+    say(f"run: {answer.query}: {several(len(answer.rows), 'row')} in {seconds:.1f} s.")
 
 
 def _object(answer: Answer) -> dict[str, Any]:

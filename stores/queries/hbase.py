@@ -179,9 +179,10 @@ def sessions_by(
     _check_limit(limit, query)
     existing(connection, table)
     wanted = [(_cell(name, query), value) for name, value in conditions.items()]
+    judged = [each for each, _ in wanted]
     cells = _cells(columns, query)
     # The filter judges only cells that are read: those of the conditions are asked for, shown or not.
-    asked = tuple(dict.fromkeys([*(each.cell for each, _ in wanted), *(each.cell for each in cells)]))
+    asked = tuple(dict.fromkeys([*(each.cell for each in judged), *(each.cell for each in cells)]))
     scan = Scan(
         table=table,
         columns=asked,
@@ -190,13 +191,13 @@ def sessions_by(
     )
     check_families(connection, table, asked, query=query)
     rows = run_scan(connection, scan)
-    _check_seen(connection, table, [*(each for each, _ in wanted), *cells], rows, query)
-    until = f"until {limit:,} are found" if len(rows) >= limit else "to the table's end"
+    _check_seen(connection, table, [*judged, *cells], rows, query)
+    until = f"until the limit of {limit:,} is met" if len(rows) >= limit else "to the table's end"
     reason = (
-        f"not fast: the row key does not hold {' and '.join(each.name for each, _ in wanted)}, so every row is looked "
-        f"at {until}; only {listed(_families([each for each, _ in wanted]))} of those that do not fit."
+        f"not fast: the row key does not hold {' and '.join(each.name for each in judged)}, so every row is looked at "
+        f"{until}. Of rows that do not fit, HBase reads no family but {listed(_families(judged))}."
     )
-    if any(each.cell == b"meta:user_id" for each, _ in wanted):
+    if any(each.cell == b"meta:user_id" for each in judged):
         reason += " A user's sessions are found by their key: run query user-sessions."
     read = touched(connection, scan, rows) if explain else None
     return Answer(
