@@ -154,10 +154,10 @@ class CellDecoder:
             else:
                 raise NotFast
             offsets[index] = len(values)
+        inner = fast_cells(values, column.leaf, batch.sight)
         batch.runs[column.name] = len(values)
         if batch.claimed is not None:
             batch.claimed += len(values)
-        inner = fast_cells(values, column.leaf, batch.sight)
         return pa.ListArray.from_arrays(pa.array(offsets), inner, type=arrow_type(column.data_type))
 
     def _mend_runs(self, columns: list[pa.Array], batch: _Batch) -> None:
@@ -253,7 +253,7 @@ class CellDecoder:
             for index, (key, row) in enumerate(zip(batch.rows.keys, batch.rows.cells, strict=True)):
                 if found := self._unnamed(key, row):
                     kept[index] = found
-        if batch.sight.has_unnamed:
+        if batch.sight.has_unnamed and batch.rows:
             for index, inner in self._unnamed_within(batch):
                 kept.setdefault(index, {}).update(inner)
         if not kept:
