@@ -84,12 +84,14 @@ def cell_columns(rows: Sequence[Mapping[bytes, bytes]]) -> list[CellColumn]:
 
 
 def key_columns(rows: Sequence[Mapping[bytes, bytes]]) -> list[CellColumn]:
-    """Returns the row key as a column for each of its parts between `#`, or as one where it has no fixed number of them."""
+    """Returns the row key as a column for each of its parts between `#`, or as one where it has no fixed number of them; none where it is not known."""
     keys = [row[ROW_KEY] for row in rows if ROW_KEY in row]
     split = [key.split(KEY_SEPARATOR.encode()) for key in keys]
     counts = set(map(len, split))
+    if len(keys) < len(rows):
+        return []
     if counts == {1} or len(counts) != 1:
-        return [_of_key("row_key", ":key", keys)] if keys else []
+        return [_of_key("row_key", ":key", keys)]
     count = counts.pop()
     return [
         _of_key(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
@@ -179,8 +179,7 @@ def shape_of(landed: DataFrame, contract: Contract) -> Shape:
     """Returns the shape of a landed table, by one aggregate, and what was rescued in it where anything was."""
     found = landed.agg(*_fill_columns(contract, sf.lit(True)), sf.count(RESCUED).alias(RESCUED)).collect()[0].asDict()
     shape = read_fills(contract, found)
-    unnamed = unnamed_paths(landed, contract) if found[RESCUED] else ()
-    return Shape(rows=shape.rows, filled=shape.filled, unnamed=unnamed)
+    return replace(shape, unnamed=unnamed_paths(landed, contract)) if found[RESCUED] else shape
 
 
 def unnamed_paths(landed: DataFrame, contract: Contract) -> tuple[UnnamedPath, ...]:
@@ -346,9 +345,7 @@ def _compared(found: UnnamedPath, last: Mapping[str, Any]) -> UnnamedPath:
     for each in last.get("unnamed", ()):
         if each["path"] == found.path:
             is_new = not (found.types.keys() - {"null"} <= each["types"].keys())
-            return UnnamedPath(
-                path=found.path, rows=found.rows, types=found.types, example=found.example, is_new=is_new
-            )
+            return replace(found, is_new=is_new)
     return found
 
 
@@ -387,13 +384,7 @@ def _with_guess(lost: LostPath, contract: Contract, shape: Shape, fresh: Sequenc
             known for known, each in beside.items() if _ALIKE * gap <= each.rows / shape.rows <= gap / _ALIKE
         ]
         guess = as_frequent[0] if len(as_frequent) == 1 else None
-    return LostPath(
-        path=lost.path,
-        share=lost.share,
-        share_before=lost.share_before,
-        may_be=beside[guess].path if guess else None,
-        is_new=lost.is_new,
-    )
+    return replace(lost, may_be=beside[guess].path) if guess else lost
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -171,19 +171,13 @@ def _twin_of_id(sample: Sequence[Mapping[str, Any]], fields: Mapping[str, PathPr
 def _infer_cells(sample: Sequence[Mapping[bytes, bytes]], source: str, table: str) -> Inferred:
     found = cell_columns(sample)
     parts = key_columns(sample)
-    twins: dict[str, str] = {}  # the column that repeats a part of the row key, by the part's name
+    twins: dict[str, str] = {}  # by part of the row key, the column that repeats it
     for part in parts:
-        for index, each in enumerate(found):
-            if (
-                each.values
-                and all(value in (own, None, b"") for value, own in zip(each.values, part.values, strict=True))
-                and any(each.values)
-            ):
-                found[index] = CellColumn(
-                    each.name, (*each.cells, *part.cells), each.codec, each.profile, part.values, each.remark
-                )
-                twins[part.name] = each.name
-                break
+        index = next((index for index, each in enumerate(found) if _repeats(each, part)), None)
+        if index is not None:
+            twin = found[index]
+            found[index] = replace(twin, cells=(*twin.cells, *part.cells), values=part.values)
+            twins[part.name] = twin.name
     columns, left_out = _draft_cells(found, len(sample))
     candidates = [_Candidate(each.name, each.values) for each in found if each.values]
     key, why = _key(candidates, columns, table, list(twins.values()), "a part of the row key")
@@ -201,6 +195,13 @@ def _infer_cells(sample: Sequence[Mapping[bytes, bytes]], source: str, table: st
         columns=tuple(columns),
         left_out=tuple(left_out),
     )
+
+
+def _repeats(column: CellColumn, part: CellColumn) -> bool:
+    """Returns whether a column holds, wherever it is filled, what a part of the row key is."""
+    pairs = list(zip(column.values, part.values, strict=True)) if column.values else []
+    filled = [(own, value) for own, value in pairs if own]
+    return bool(filled) and all(own == value for own, value in filled)
 
 
 def _draft_cells(found: Iterable[CellColumn], rows: int) -> tuple[list[DraftColumn], list[Note]]:

@@ -227,7 +227,12 @@ def test_an_old_table_whose_cells_are_all_empty_is_known_by_its_row_key() -> Non
         ("session_id", "in 100 %; always empty"),
         ("geo", "in 100 %; always empty"),
     ]
-    assert key_columns([{b"f:a": b"1"}]) == []
+
+
+def test_rows_whose_key_is_not_known_are_told_apart_by_their_cells() -> None:
+    rows = [{b"f:a_id": b"1"}, {b"f:a_id": b"2", b":key": b"2"}]
+    assert key_columns(rows) == []
+    assert drafted(rows).key == ("a_id",)
 
 
 def test_keys_of_another_number_of_parts_are_one_column() -> None:
