@@ -122,12 +122,12 @@ def _store_checks(command: Command) -> list[tuple[str, Callable[[], str]]]:
     def mongodb() -> str:
         settings = opened().mongodb
         assert settings is not None
-        return _mongodb(settings, _stored(command, "mongodb"))
+        return check_mongodb(settings, _stored(command, "mongodb"))
 
     def hbase() -> str:
         settings = opened().hbase
         assert settings is not None
-        return _hbase(settings, _stored(command, "hbase"))
+        return check_hbase(settings, _stored(command, "hbase"))
 
     return [(name, check) for name, check in (("mongodb", mongodb), ("hbase", hbase)) if name in written]
 
@@ -138,7 +138,13 @@ def _stored(command: Command, store: str) -> list[str]:
     return [table.stored_as or table.name for table in tables if table.store == store]
 
 
-def _mongodb(settings: MongoSettings, expected: Collection[str]) -> str:
+def check_mongodb(settings: MongoSettings, expected: Collection[str]) -> str:
+    """Returns what MongoDB is, whether it reads all tables of one moment, and that it has the expected collections.
+
+    Raises:
+        MachineError: it does not answer.
+        NotFoundError: it lacks a collection.
+    """
     from stores.mongo_client import database
 
     shop = database(settings)
@@ -166,7 +172,13 @@ def _moment(shop: Database[Any]) -> str:
     return moment.note.rstrip(".") if moment.at is None else "snapshot reads, so all tables are landed of one moment"
 
 
-def _hbase(settings: HBaseSettings, expected: Collection[str]) -> str:
+def check_hbase(settings: HBaseSettings, expected: Collection[str]) -> str:
+    """Returns that both of HBase's Thrift servers answer, and that it has the expected tables; Thrift tells no version.
+
+    Raises:
+        MachineError: one of them does not answer.
+        NotFoundError: it lacks a table.
+    """
     from stores.hbase_client import connect_thrift2, connected
 
     with connected(settings) as connection:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.session import Command, console, project_options, say
+from runner.errors import ProjectError
+from runner.parse import Project
 
 if TYPE_CHECKING:
     from simulate.summary import Summary
 
 
-@click.command("generate", short_help="Write a simulated shop into the target's data folder.")
+@click.command("generate", short_help="Write a simulated shop into files and into the stores.")
 @click.option("--sessions", default=20_000, show_default=True, help="How many sessions.")
 @click.option("--orders", type=int, help="How many orders; a quarter of the sessions by default.")
 @click.option("--users", type=int, help="How many users.")
@@ -41,14 +46,84 @@ if TYPE_CHECKING:
     show_default=True,
     help="JSON as one line, indented, or one object on each line (lines).",
 )
-@click.option("--into", "folder", type=click.Path(path_type=Path), help="Another folder than the target's.")
+@click.option(
+    "--into",
+    default="files",
+    show_default=True,
+    metavar="STORES",
+    help="files, mongodb, hbase: one or more, with commas.",
+)
+@click.option("--out", "folder", type=click.Path(path_type=Path), help="Another folder for files than the target's.")
+@click.option(
+    "--from",
+    "origin",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Simulate nothing: load the files of this folder into the stores.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes that load; by default one for each core.")
+@click.option(
+    "--live",
+    "rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="RATE",
+    help="Go on writing so many sessions a second, with their orders, into both stores, until Ctrl-C.",
+)
+@click.option("--for", "seconds", type=click.FloatRange(min=0, min_open=True), help="End --live after so many seconds.")
 @project_options
-def generate_command(command: Command, start: datetime, folder: Path | None, **settings: Any) -> None:
-    """Write a simulated shop: users, products, categories, sessions, orders. Seeded: same settings, same bytes."""
-    out = folder or command.project().files.target.data
-    summary = write_shop(out, start=start.date(), **settings)
-    for line in summary.lines():
-        say(line)
+def generate_command(
+    command: Command,
+    start: datetime,
+    into: str,
+    folder: Path | None,
+    origin: Path | None,
+    workers: int | None,
+    rate: float | None,
+    seconds: float | None,
+    **settings: Any,
+) -> None:
+    """Write a simulated shop: users, products, categories, sessions, orders. Seeded: same settings, same bytes.
+
+    \b
+    run generate --sessions 20000                               into files
+    run generate --into mongodb,hbase --target stores           into the stores
+    run generate --from data/raw --into mongodb,hbase -t stores files that are there already
+    run generate --live 50 --target stores                      a running shop
+
+    Loading can be stopped and begun again: what is in the stores is not written twice, and at the end the stores are
+    asked whether they hold every record.
+    """
+    from runner.cli.load import StoreLoading, names_of
+
+    project = command.project()
+    if rate is not None:
+        StoreLoading(project, ("mongodb", "hbase"), workers=workers).write_live(
+            origin or folder or project.files.target.data, rate=rate, seconds=seconds
+        )
+        return
+    names = names_of(into)
+    stores = tuple(name for name in names if name != "files")
+    loading = StoreLoading(project, stores, workers=workers) if stores else None
+    if origin is not None:
+        if loading is None:
+            raise ProjectError("--from loads files into stores; name them: --into mongodb,hbase")
+        loading.load(origin)
+        return
+    with contextlib.ExitStack() as stack:
+        out = folder or project.files.target.data
+        if "files" not in names:
+            out = Path(stack.enter_context(_scratch(project))) / "shop"
+        summary = write_shop(out, start=start.date(), **settings)
+        for line in summary.lines():
+            say(line)
+        if loading:
+            loading.load(out)
+
+
+def _scratch(project: Project) -> AbstractContextManager[str]:
+    """Returns a folder for files that only pass through; the same settings give the same bytes another time."""
+    folder = project.files.target_folder / "scratch"
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=folder)
 
 
 def write_shop(
@@ -61,11 +136,11 @@ def write_shop(
 
     settings |= {"start": start, "defects": parse_defects(defects), "format": file_format}
     shop = ShopSettings(**settings)
-    with _bar() as advance:
+    with progress_bar() as advance:
         return generate(out, settings=shop, progress=advance)
 
 
-class _bar:
+class progress_bar:
     """A progress bar on a terminal, nothing elsewhere; gives the callback that moves it."""
 
     def __enter__(self) -> Callable[[str, int, int], None]:
