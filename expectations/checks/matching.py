@@ -18,8 +18,9 @@ GAP = "a gap in time"
 RANDOM = "random loss, spread over the window"
 CHANGING = "a loss that changes over time"
 NOTHING = "nothing matches"
+UNDATED = "a loss at unknown times"
 CUT_AND_MORE = "a cut or a gap in time, and loss besides"
-CAUSES = (NOTHING, CUT_OFF, GAP, CUT_AND_MORE, RANDOM, CHANGING)
+CAUSES = (NOTHING, CUT_OFF, GAP, CUT_AND_MORE, RANDOM, CHANGING, UNDATED)
 
 _BUCKETS = 1_000
 _LEAST = 5  # rows that a cut or a gap must hold
@@ -34,7 +35,8 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
         "SELECT min(moment) AS first, max(moment) AS last, min(moment) FILTER (WHERE found) AS first_found, "
         f"max(moment) FILTER (WHERE found) AS last_found FROM ({rows})"
     )
-    bucket = f"least({_BUCKETS - 1}, floor({_BUCKETS}D * (moment - first) / greatest(last - first, 1)))"
+    place = f"floor({_BUCKETS}D * (moment - first) / greatest(last - first, 1))"
+    bucket = f"if(moment IS NULL, NULL, least({_BUCKETS - 1}, {place}))"  # least() alone would skip the null
     return {
         "buckets": Query(
             sql=f"SELECT CAST({bucket} AS INT) AS bucket, count_if(found) AS found, count_if(NOT found) AS lost, "
@@ -176,7 +178,8 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     numbers: dict[str, Any] = {"rows": total, "matched": found, "unmatched": lost}
     said = f"{count(lost)} of {count(total)} {what} ({percent(lost / total if total else 0)}) have no {match}"
     within = lost <= (1 - arguments["mostly"]) * total
-    picture = _picture(buckets) if found and lost and buckets else None
+    dated = any(one["found"] for one in buckets) and any(one["lost"] for one in buckets)
+    picture = _picture(buckets) if dated else None
     if not total or (within and not (picture and picture.in_runs >= _WORTH_SAYING)):
         passed = f"{count(found)} of {count(total)} {what} have {_a(match)}."
         return Finding(level="pass", observed=f"{count(lost)} without", message=passed, numbers=numbers)
@@ -185,10 +188,11 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         return Finding(
             level="fail",
             observed=f"{count(lost)} of {count(total)}",
-            message=f"None of {count(total)} {what} has {_a(match)}.",
-            cause=NOTHING,
-            evidence=("No key of one side is found on the other.",),
-            what_to_do="Look at the keys on both sides: another form, another shop, or one side was never landed.",
+            message=f"{said}; their times are not known."
+            if found
+            else f"None of {count(total)} {what} has {_a(match)}.",
+            cause=UNDATED if found else NOTHING,
+            what_to_do=_ADVICE[UNDATED if found else NOTHING].format(what=what, match=match),
             numbers=numbers,
             failing=failing,
             failing_count=lost,
@@ -280,6 +284,8 @@ def _a(match: str) -> str:
 
 
 _ADVICE: Mapping[str, str] = {
+    NOTHING: "Look at the keys on both sides: another form, another shop, or one side was never landed.",
+    UNDATED: "Mend the times first: without them a cut cannot be told from random loss.",
     CUT_OFF: "Writing of each {match} stopped then, or it was landed before the {what}: land both stores at one moment, "
     "and if the gap stays, find what stopped.",
     GAP: "No {match} was kept for a time: find what failed then, and land those days again.",

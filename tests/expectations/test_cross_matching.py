@@ -184,7 +184,16 @@ def test_causes(name: str, lose: Callable[[NDArray[np.int64]], Lost], cause: str
 
 
 def test_every_cause_has_advice() -> None:
-    assert {cause for *_, cause, _ in CASES} | {RANDOM} == set(matching.CAUSES)
+    assert {cause for *_, cause, _ in CASES} | {RANDOM, matching.UNDATED} == set(matching.CAUSES)
+
+
+def test_rows_without_times_cannot_be_placed() -> None:
+    definition = matching.MATCHED
+    assert definition.judge is not None
+    undated = {"bucket": None, "found": 90, "lost": 10}
+    found = definition.judge(definition.complete({"matched": "ok", "time": "at"}), {"buckets": [undated]})
+    assert (found.level, found.cause) == ("fail", matching.UNDATED)
+    assert found.message == "10 of 100 rows (10 %) have no match; their times are not known."
 
 
 def test_what_is_allowed_passes_unless_it_lies_together() -> None:
