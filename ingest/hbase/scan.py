@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,11 +22,13 @@ _REPLY_BYTES = 4 << 20
 _AHEAD = 2  # requests under way: the server works on one batch while the one before is decoded
 _FIRST_WAIT, _LONGEST_WAIT, _PATIENCE = 0.1, 5.0, 90.0
 _LOST: tuple[type[BaseException], ...] = (*hbase_client.CONNECTION_ERRORS, ServerRefused, MachineError)
-_FOREVER = (
-    "TableNotFoundException",
-    "TableNotEnabledException",
-    "NoSuchColumnFamilyException",
+_LASTING = (
+    (re.compile(r"TableNotFoundException"), "there is no such table"),
+    (re.compile(r"TableNotEnabledException"), "it is disabled"),
+    (re.compile(r"Column family (\S+) does not exist"), r"column family \1 does not exist"),
 )
+_UNREAD_FILTER = re.compile(r"Internal error processing (scannerOpenWithScan|openScanner)")
+_FILTER_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,7 @@ def resumed(
 ) -> Iterator[Rows]:
     """Yields what `fetch` yields, and calls it again for the rest of the scan when it fails on the way."""
     failed_at: float | None = None
-    wait = _FIRST_WAIT
+    wait, tries = _FIRST_WAIT, 0
     while True:
         rest = fetch(settings, scan)
         try:
@@ -81,10 +84,11 @@ def resumed(
                 if rows:
                     yield rows
                 scan = replace(scan, start=(rows.last or rows.keys[-1]) + b"\0")
-                failed_at, wait = None, _FIRST_WAIT
+                failed_at, wait, tries = None, _FIRST_WAIT, 0
             return
         except _LOST as error:
-            _raise_if_lasting(settings, scan, error)
+            tries += 1
+            _raise_if_lasting(settings, scan, error, tries)
             now = time.monotonic()
             failed_at = failed_at or now
             if now + wait - failed_at > patience_seconds:
@@ -95,14 +99,24 @@ def resumed(
         wait = min(2 * wait, _LONGEST_WAIT)
 
 
-def _raise_if_lasting(settings: HBaseSettings, scan: Scan, error: BaseException) -> None:
-    """Raises what no other try will mend."""
+def _raise_if_lasting(settings: HBaseSettings, scan: Scan, error: BaseException, tries: int) -> None:
+    """Raises what no other try will mend.
+
+    Of a filter that it cannot read the server says no more than that something is wrong; so may one that is starting.
+    """
     said = str(error) if isinstance(error, ServerRefused | MachineError) else hbase_client.said(error)
-    if any(word in said for word in _FOREVER) or (scan.filter is not None and "parse" in said.lower()):
-        raise ContractError(
-            f'{settings}: refuses the scan of table "{scan.table}": {said.strip().splitlines()[0]}. '
-            "Mend `cells` in sources.yml, or the option `columns` or `filter`."
-        ) from error
+    for pattern, words in _LASTING:
+        if match := pattern.search(said):
+            reason = match.expand(words)
+            break
+    else:
+        if scan.filter is None or tries < _FILTER_TRIES or not _UNREAD_FILTER.search(said):
+            return
+        reason = f"it cannot read the filter {scan.filter.decode(errors='backslashreplace')}"
+    raise ContractError(
+        f'{settings}: refuses the scan of table "{scan.table}": {reason}. '
+        "Mend `cells` in sources.yml, or the option `columns` or `filter`."
+    ) from error
 
 
 def _fetch(settings: HBaseSettings, scan: Scan) -> Iterator[Rows]:

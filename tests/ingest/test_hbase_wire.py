@@ -114,14 +114,14 @@ def test_the_servers_own_exceptions_are_said() -> None:
         message("scannerGetList", TMessageType.REPLY, failed),
         message("scannerGetList", TMessageType.EXCEPTION, TApplicationException(6, "scanner ID is invalid")),
     ):
-        with pytest.raises(ServerRefused, match="^scanner ID is invalid$"):
+        with pytest.raises(ServerRefused, match=r"^scanner ID is invalid$"):
             read([sent])
 
 
 def test_a_connection_that_ends_within_a_reply_is_an_error() -> None:
     sent = reply(ROWS)
     for size in (0, 3, 30, len(sent) // 2, len(sent) - 1):
-        with pytest.raises(ConnectionResetError, match="^the server closed the connection$"):
+        with pytest.raises(ConnectionResetError, match=r"^the server closed the connection$"):
             read([sent[:size]])
 
 
