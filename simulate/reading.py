@@ -89,7 +89,10 @@ class Block:
                 self.found = [Found(self._offset + row, document) for row, document in enumerate(self.documents)]
             else:
                 cut = _cut_lines if self._form == "lines" else _cut_array
-                self.found = cut(self._raw, self._offset, b"")
+                found = cut(self._raw, self._offset, b"")
+                if len(found) != len(self.documents):  # several values that are no objects, side by side
+                    found = [Found(self._offset, document) for document in self.documents]
+                self.found = found
         return self.found
 
 
@@ -332,16 +335,19 @@ def _elements(piece: bytes, offset: int) -> Iterator[Found]:
         sign = token.group()
         if sign in (b"{", b"["):
             if depth == 0:
-                begin = token.start() if not piece[begin : token.start()].strip(_BETWEEN) else begin
+                before = piece[begin : token.start()].lstrip(_BETWEEN)
+                if before:  # what is no object and no array
+                    yield _parsed(offset + token.start() - len(before), before.rstrip(_BETWEEN))
+                begin = token.start()
             depth += 1
         elif sign in (b"}", b"]"):
             depth = max(0, depth - 1)
             if depth == 0:
                 yield _parsed(offset + begin, piece[begin : token.end()])
                 begin = token.end()
-    rest = piece[begin:].strip(_BETWEEN)
+    rest = piece[begin:].lstrip(_BETWEEN)
     if rest:
-        yield _parsed(offset + begin, rest)
+        yield _parsed(offset + len(piece) - len(rest), rest.rstrip(_BETWEEN))
 
 
 def _parquet(path: Path) -> pq.ParquetFile:
