@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 CENT = Decimal("0.01")
+_DIGITS = 24  # before the point, of the 28 that decimals are computed with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +76,16 @@ class Answer:
 
 
 def share(part: Decimal | int, whole: Decimal | int) -> Decimal | None:
-    """Returns part of whole, rounded to four digits; None of nothing."""
-    return (Decimal(part) / Decimal(whole)).quantize(Decimal("0.0001"), ROUND_HALF_UP) if whole else None
+    """Returns part of whole, rounded to four digits; None of nothing, and of what is no finite number."""
+    if not whole or not Decimal(part).is_finite() or not Decimal(whole).is_finite():
+        return None
+    return (Decimal(part) / Decimal(whole)).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
 def cents(value: Decimal) -> Decimal:
-    """Returns an amount of money in whole cents."""
-    return value.quantize(CENT, ROUND_HALF_UP)
+    """Returns an amount of money in whole cents; what is too large to be money, or no number, as it is."""
+    is_money = value.is_finite() and value.adjusted() < _DIGITS
+    return value.quantize(CENT, ROUND_HALF_UP) if is_money else value
 
 
 def several(count: int, thing: str, things: str | None = None) -> str:

@@ -24,7 +24,7 @@ import happybase
 from runner.errors import FormatError, NotFoundError, ProjectError
 from stores.hbase_cells import KEY_SEPARATOR, product_day_key, reverse_timestamp, to_millis
 from stores.hbase_client import table as existing
-from stores.queries.answer import Answer, Plan, listed, several
+from stores.queries.answer import Answer, Plan, cents, listed, several
 from stores.queries.scan import (
     SAMPLE,
     Cells,
@@ -43,7 +43,7 @@ from stores.queries.scan import (
 )
 from stores.queries.window import Window
 
-Kind = Literal["text", "number"]
+Kind = Literal["text", "number", "money"]
 _LAST_REVERSE = 9_999_999_999_999
 _SESSION_KEY = re.compile(rb"[^#]+#\d{13}#.+", re.DOTALL)
 _MEASURES = ("views", "carts", "orders", "revenue")
@@ -74,7 +74,7 @@ SESSION_CELLS = (
     SessionCell("country", b"geo:country"),
     SessionCell("ip_address", b"geo:ip_address"),
     SessionCell("page_view_count", b"stats:pages", "number"),
-    SessionCell("cart_value", b"stats:cart_value", "number"),
+    SessionCell("cart_value", b"stats:cart_value", "money"),
 )
 SHOWN = (
     "session_id", "user_id", "started_at", "duration_seconds", "conversion_status", "device_type", "referrer",
@@ -369,14 +369,19 @@ def _value(cell: bytes | None, kind: Kind) -> str | int | Decimal | None:
     """Returns a cell's value; a number may be decimal text or a counter of 8 bytes. What is no number stays text."""
     if cell is None:
         return None
+    text = cell.decode("utf-8", errors="backslashreplace")
     if kind == "text":
-        return shown(cell)
+        return text
     try:
-        exact = Decimal(cell.decode("ascii"))
-        return int(exact) if re.fullmatch(rb"-?\d+", cell) else exact
-    except (InvalidOperation, UnicodeDecodeError):
+        exact = Decimal(text)
+    except InvalidOperation:
         is_counter = len(cell) == 8 and not cell.decode("latin-1").isprintable()
-        return int(struct.unpack(">q", cell)[0]) if is_counter else shown(cell)
+        return int(struct.unpack(">q", cell)[0]) if is_counter else text
+    if not exact.is_finite():
+        return text
+    if kind == "money":
+        return cents(exact) if cents(exact) == exact else exact
+    return int(exact) if re.fullmatch(r"-?\d+", text) else exact
 
 
 def _day_of(key: bytes) -> date | str:

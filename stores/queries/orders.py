@@ -9,7 +9,9 @@ from typing import Any
 from bson.decimal128 import Decimal128
 from bson.regex import Regex
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
+from runner.errors import ProjectError
 from stores.queries.answer import Plan, cents
 from stores.queries.mongo_plan import plan_of
 from stores.queries.paths import Read
@@ -17,6 +19,7 @@ from stores.queries.window import Window
 
 Shop = Database[dict[str, Any]]
 Stage = dict[str, Any]
+_NOT_ALLOWED = (13, 18)  # Unauthorized, AuthenticationFailed
 
 ORDERS = (Read("transactions", "status", "text"), Read("transactions", "timestamp", "date"))
 LINES = (
@@ -43,9 +46,23 @@ def order_lines(window: Window) -> list[Stage]:
 
 
 def run(database: Shop, pipeline: Sequence[Stage], query: str) -> list[dict[str, Any]]:
-    """Returns what a pipeline over the transactions gives; the comment names it in the server's log and profiler."""
-    with database["transactions"].aggregate(pipeline, allowDiskUse=True, comment=f"sluice {query}") as cursor:
-        return list(cursor)
+    """Returns what a pipeline over the transactions gives; the comment names it in the server's log and profiler.
+
+    Raises:
+        ProjectError: the server cannot compute it, such as a day of what is no date.
+        PyMongoError: the server does not answer, or its user may not read.
+    """
+    try:
+        with database["transactions"].aggregate(pipeline, allowDiskUse=True, comment=f"sluice {query}") as cursor:
+            return list(cursor)
+    except OperationFailure as error:
+        if error.code in _NOT_ALLOWED:
+            raise
+        said = str((error.details or {}).get("errmsg") or error).partition("\n")[0].rstrip(".")
+        raise ProjectError(
+            f"mongodb.transactions: the server cannot run the query {query}: {said}. "
+            "Mend the documents that it speaks of, or load them anew: run generate --into mongodb."
+        ) from error
 
 
 def plan(database: Shop, pipelines: Sequence[tuple[str, Sequence[Stage]]], window: Window, explain: bool) -> Plan:

@@ -179,8 +179,9 @@ def cells_of(connection: happybase.Connection, table: str) -> list[bytes]:
 
 
 def shown(value: bytes) -> str:
-    """Returns bytes as text; what is no text is escaped."""
-    return value.decode("utf-8", errors="backslashreplace")
+    """Returns bytes as text for messages and plans; what is no text, or cannot be seen, is escaped."""
+    text = value.decode("utf-8", errors="backslashreplace")
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def range_fact(scan: Scan) -> tuple[tuple[str, str], ...]:
@@ -196,6 +197,11 @@ def range_fact(scan: Scan) -> tuple[tuple[str, str], ...]:
 def reading_facts(rows: int, read: int | None, visited: int, regions: int) -> tuple[tuple[str, str], ...]:
     """Returns what a scan read against what it returned, by name."""
     return (
-        ("rows", f"{'not counted' if read is None else f'{read:,}'} touched, {rows:,} returned"),
+        (
+            "rows",
+            f"{rows:,} returned; --explain counts those touched"
+            if read is None
+            else f"{read:,} touched, {rows:,} returned",
+        ),
         ("regions", f"{visited:,} of {several(regions, 'region')} visited"),
     )

@@ -83,8 +83,10 @@ def user_segments(
 def _user_totals(window: Window) -> list[Stage]:
     """Returns the stages that give a document a user who ordered: `value`, `frequency`."""
     return [
-        {"$match": {**orders_in(window), "user_id": {"$ne": None}}},
+        {"$match": orders_in(window)},
         {"$group": {"_id": "$user_id", "value": {"$sum": "$total"}, "frequency": {"$sum": 1}}},
+        # Not before: MongoDB would go through all of the index of user_id for it, and fetch each order by itself.
+        {"$match": {"$expr": {"$ne": ["$_id", None]}}},
     ]
 
 

@@ -15,6 +15,7 @@ from stores.mongo_client import database
 from stores.queries.answer import Answer
 from stores.queries.mongodb import DISCOUNTS, revenue_by_category, revenue_by_day, top_products
 from stores.queries.orders import Shop
+from stores.queries.orders import money as sum_of
 from stores.queries.window import Window
 from stores.settings import MongoSettings
 
@@ -184,6 +185,26 @@ def test_large_sums_keep_every_cent(shop: Shop) -> None:
         [order(number, 1, [("p", 1, "1.00")], total=money("90071992547409.93")) for number in range(3)]
     )
     assert revenue_by_day(shop).rows[0][2] == Decimal("270215977642229.79")
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (money("1.005"), "1.01"), (0.1 + 0.2, "0.30"), (3, "3.00"), (money("Infinity"), "Infinity"), (float("nan"), "NaN"),
+        (money("1E+6000"), "1E+6000"),
+    ],
+)  # fmt: skip
+def test_a_sum_is_in_cents_where_it_is_money(value: Any, found: str) -> None:
+    assert str(sum_of(value)) == found
+
+
+def test_a_date_that_is_text_in_one_document_stops_the_query_with_the_servers_words(shop: Shop) -> None:
+    fill(shop)
+    shop.transactions.update_one({"_id": "txn_1"}, {"$set": {"timestamp": "2026-01-01"}})
+    with pytest.raises(ProjectError) as caught:
+        revenue_by_day(shop)
+    assert str(caught.value).startswith("mongodb.transactions: the server cannot run the query revenue-by-day: ")
+    assert "date" in str(caught.value).lower()
 
 
 @pytest.mark.parametrize("query", [top_products, revenue_by_category, revenue_by_day])

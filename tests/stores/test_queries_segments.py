@@ -137,7 +137,11 @@ def test_one_user_is_a_segment_of_their_own(shop: Shop) -> None:
 
 def test_orders_of_nobody_are_no_user(shop: Shop) -> None:
     orders_of(shop, [(None, ["5.00", "6.00"]), ("a", ["1.00"])])
+    shop.transactions.insert_one(
+        {"_id": "x", "timestamp": datetime(2026, 1, 1, tzinfo=UTC), "total": Decimal128("9.00"), "status": "completed"}
+    )
     assert users_in(user_segments(shop, quantiles=THIRDS)) == {("low", "rare"): 1}
+    assert [cut.above + cut.equal + cut.below for cut in user_segments(shop, quantiles=THIRDS).cuts] == [1] * 4
 
 
 def test_a_window_counts_the_orders_within_it(shop: Shop) -> None:
