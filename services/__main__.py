@@ -78,16 +78,17 @@ def up_command(
 @services.command("down")
 @_common
 def down_command(names: tuple[str, ...], folder: Path) -> None:
-    """Stop the servers that `up` started; their data stay."""
+    """Stop the servers that `up` started; what they have on disk stays."""
     for name in names or NAMES:
         server = _server(name, folder)
         pid = server.pid
         server.stop()
-        click.echo(
-            f"{name:<8} was not running"
+        said = (
+            "was not running"
             if pid is None
-            else f"{name:<8} stopped (process {pid}); its data stay in {folder / name}"
+            else f"stopped (process {pid}); what it has on disk stays in {server.folder}"
         )
+        click.echo(f"{name:<8} {said}")
 
 
 @services.command("status")
@@ -101,7 +102,7 @@ def _server(name: str, folder: Path) -> Server:
     """Returns the server that was started in the folder, to be asked and stopped."""
     ports = read_state(folder / name).ports
     if name == "mongodb":
-        return MongoDB(folder / name, port=ports.get("port", 0))
+        return MongoDB(folder / name, port=ports.get("MongoDB", 0))
     return HBase(
         folder / name,
         port=ports.get("Thrift", 0),
@@ -121,7 +122,7 @@ def _tell(names: tuple[str, ...], folder: Path) -> None:
             where = f"HBase {version(name)}, Thrift 127.0.0.1:{server.port}, Thrift2 127.0.0.1:{server.thrift2_port}"
         else:
             where = f"MongoDB emulator, {server.uri}"
-        click.echo(f"{name:<8} runs: {where} (process {pid}), log {folder / name / 'log'}")
+        click.echo(f"{name:<8} runs: {where} (process {pid}), log {server.log}")
     if "mongodb" in names:
         click.echo(EMULATOR)
 

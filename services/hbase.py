@@ -8,11 +8,6 @@ from services.install import default_cache, installed
 from services.java_server import JavaServer, is_open, ports_of
 
 _CONFIGURATION = Path(__file__).parent / "hbase_conf"
-# What HBase 2.6 asks of Java 17 and later.
-_OPENED = (
-    "java.base/java.lang", "java.base/java.lang.reflect", "java.base/java.nio", "java.base/sun.nio.ch",
-    "java.base/java.util", "java.base/java.util.concurrent", "java.base/jdk.internal.ref",
-)  # fmt: skip
 
 
 class HBase:
@@ -42,8 +37,7 @@ class HBase:
             heap: of the JVM.
             cache: where the jars are; by default the project's cache.
         """
-        wanted = {"Thrift": port, "Thrift2": thrift2_port, "ZooKeeper": zookeeper_port}
-        ports = ports_of(wanted, wanted)
+        ports = ports_of({"Thrift": port, "Thrift2": thrift2_port, "ZooKeeper": zookeeper_port})
         self.port, self.thrift2_port, self.zookeeper_port = ports.values()
         self._server = JavaServer(
             title="HBase",
@@ -52,12 +46,9 @@ class HBase:
             class_path=lambda: installed(cache or default_cache(), "hbase").class_path(_CONFIGURATION),
             ports=ports,
             options=[
+                f"@{_CONFIGURATION / 'jvm.options'}",
                 f"-Xmx{heap}",
-                "-XX:+UseSerialGC",
-                "-Djava.net.preferIPv4Stack=true",
                 f"-Dsluice.zookeeper_port={self.zookeeper_port}",
-                *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
-                "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
             ],
             arguments=[str(self.port), str(self.thrift2_port)],
             answers=self._unanswered,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -238,10 +239,9 @@ def _ivy_class_path() -> str:
 
 def _check(jar: Jar, file: Path, said: str, folder: Path) -> None:
     if not file.exists():
-        reasons = [line.strip() for line in said.splitlines() if jar.artifact in line and "http" in line]
-        reasons += [line.strip() for line in said.splitlines() if "Error" in line or "Exception" in line]
+        where = os.environ.get("SLUICE_MAVEN", "Maven Central")
         raise MachineError(
-            f"services: {jar.file_name} could not be fetched from Maven Central ({reasons[0] if reasons else 'no reason given'}). "
+            f"services: {jar.file_name} could not be fetched from {where} ({_reason(said)}). "
             f"Connect this machine once, name a mirror in SLUICE_MAVEN, or bring {folder} from a machine that has it."
         )
     found = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -250,6 +250,18 @@ def _check(jar: Jar, file: Path, said: str, folder: Path) -> None:
             f"services: {jar.file_name} is not the file that {_HERE.name}/locks names: its SHA-256 is {found}, not {jar.sha256}. "
             "Do not use it; ask who runs the mirror."
         )
+
+
+def _reason(said: str) -> str:
+    """Returns what Ivy says of the first jar that it could not fetch."""
+    for pattern in (
+        r"Server access error .*\((?:[\w.]+: )?(.*)\)",
+        r"(invalid \w+: .*)",
+        r"((?:[\w.]+)(?:Exception|Error): .*)",
+    ):
+        if found := re.search(pattern, said):
+            return found[1].strip()
+    return "it is not there" if "module not found" in said else "no reason given"
 
 
 def _compile(cache: Path, name: str) -> None:

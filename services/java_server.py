@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,7 +99,6 @@ class JavaServer:
     def kill(self) -> None:
         """Ends the server as a crash would (SIGKILL). What it has on disk stays. Does nothing if it is not running."""
         self._end(signal.SIGKILL, 10.0)
-        write_state(self.folder, State(pid=None, ports=self.ports))
 
     def _end(self, by: signal.Signals, seconds: float) -> None:
         pid = self.pid
@@ -107,8 +106,11 @@ class JavaServer:
             return
         os.kill(pid, by)
         end = time.monotonic() + seconds
-        while self.pid is not None and time.monotonic() < end:
+        # The system closes the ports of a dying process a moment after it has taken its command line from it.
+        while (self.pid is not None or any(map(is_open, self.ports.values()))) and time.monotonic() < end:
             time.sleep(_POLL_SECONDS)
+        if self.pid is None:
+            write_state(self.folder, State(pid=None, ports=self.ports))
 
     def _launch(self, class_path: str, detached: bool) -> None:
         if self.log.exists():
@@ -219,13 +221,12 @@ def is_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def ports_of(names: Iterable[str], wanted: Mapping[str, int]) -> dict[str, int]:
+def ports_of(wanted: Mapping[str, int]) -> dict[str, int]:
     """Returns a port for each name: the wanted one, or where that is 0 a free one."""
-    chosen: dict[str, int] = {}
-    for name in names:
-        port = wanted[name]
-        while port == 0 or port in chosen.values():
+    chosen = dict(wanted)
+    for name in [name for name, port in wanted.items() if port == 0]:
+        while chosen[name] == 0:
             candidate = random.choice(_FREE_PORTS)
-            port = candidate if is_free(candidate) else 0
-        chosen[name] = port
+            if candidate not in chosen.values() and is_free(candidate):
+                chosen[name] = candidate
     return chosen

@@ -37,8 +37,8 @@ class MongoDB:
             cache: where the jars are; by default the project's cache.
         """
         folder = folder.resolve()
-        ports = ports_of(["port"], {"port": port})
-        self.port = ports["port"]
+        ports = ports_of({"MongoDB": port})
+        self.port = ports["MongoDB"]
         self.uri = f"mongodb://127.0.0.1:{self.port}"
         self.durable = durable
         self._server = JavaServer(

@@ -10,7 +10,8 @@ import org.apache.hadoop.hbase.master.HMaster;
 /**
  * One JVM with ZooKeeper, HBase's master, a region server and both Thrift servers: HBaseLocal THRIFT_PORT THRIFT2_PORT.
  *
- * The Thrift ports open when HBase is ready. TERM shuts down in order; data survive KILL too.
+ * The Thrift ports open when HBase is ready, on the address of the property sluice.bind, or this machine's own.
+ * TERM shuts down in order; data survive KILL too.
  */
 public final class HBaseLocal {
     private static final long START_SECONDS = 120;
@@ -31,7 +32,7 @@ public final class HBaseLocal {
     }
 
     private static String[] thrift(String port) {
-        return new String[] {"start", "-p", port, "-b", "127.0.0.1"};
+        return new String[] {"start", "-p", port, "-b", System.getProperty("sluice.bind", "127.0.0.1")};
     }
 
     private static void awaitReady(Configuration conf, Thread master) throws Exception {
