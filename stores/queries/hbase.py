@@ -12,69 +12,53 @@ families); and placed before a filter of values it lost all rows (seen on HBase 
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from datetime import datetime
 
 import happybase
 
 from runner.errors import FormatError, NotFoundError, ProjectError
-from stores.hbase_cells import KEY_SEPARATOR, product_day_key, reverse_timestamp, to_millis
+from stores.hbase_cells import KEY_SEPARATOR, reverse_timestamp, to_millis
 from stores.hbase_client import table as existing
-from stores.queries.answer import Answer, Plan, cents, listed, several
+from stores.queries.answer import Answer, listed
+from stores.queries.cells import Cell, check_id, check_limit, plan_of, values_of
 from stores.queries.scan import (
     SAMPLE,
     Cells,
     Scan,
     cell_equals,
-    cells_of,
     check_cells,
     check_families,
     prefix_scan,
-    range_fact,
-    reading_facts,
-    regions_visited,
     run_scan,
     shown,
     touched,
 )
+from stores.queries.series import product_series
 from stores.queries.window import Window
 
-Kind = Literal["text", "number", "money"]
+__all__ = ["SESSION_CELLS", "SHOWN", "product_series", "session_scan", "sessions_by", "user_sessions"]
+
 _LAST_REVERSE = 9_999_999_999_999
 _SESSION_KEY = re.compile(rb"[^#]+#\d{13}#.+", re.DOTALL)
-_MEASURES = ("views", "carts", "orders", "revenue")
-
-
-@dataclass(frozen=True, slots=True)
-class SessionCell:
-    """A cell of a session as a column of an answer."""
-
-    name: str
-    cell: bytes
-    kind: Kind = "text"
-
 
 SESSION_CELLS = (
-    SessionCell("session_id", b"meta:session_id"),
-    SessionCell("user_id", b"meta:user_id"),
-    SessionCell("started_at", b"meta:timestamp"),
-    SessionCell("ended_at", b"meta:end_time"),
-    SessionCell("duration_seconds", b"stats:duration", "number"),
-    SessionCell("conversion_status", b"meta:conversion_status"),
-    SessionCell("referrer", b"meta:referrer"),
-    SessionCell("device_type", b"device:type"),
-    SessionCell("os", b"device:os"),
-    SessionCell("browser", b"device:browser"),
-    SessionCell("city", b"geo:city"),
-    SessionCell("state", b"geo:state"),
-    SessionCell("country", b"geo:country"),
-    SessionCell("ip_address", b"geo:ip_address"),
-    SessionCell("page_view_count", b"stats:pages", "number"),
-    SessionCell("cart_value", b"stats:cart_value", "money"),
+    Cell("session_id", b"meta:session_id"),
+    Cell("user_id", b"meta:user_id"),
+    Cell("started_at", b"meta:timestamp"),
+    Cell("ended_at", b"meta:end_time"),
+    Cell("duration_seconds", b"stats:duration", "number"),
+    Cell("conversion_status", b"meta:conversion_status"),
+    Cell("referrer", b"meta:referrer"),
+    Cell("device_type", b"device:type"),
+    Cell("os", b"device:os"),
+    Cell("browser", b"device:browser"),
+    Cell("city", b"geo:city"),
+    Cell("state", b"geo:state"),
+    Cell("country", b"geo:country"),
+    Cell("ip_address", b"geo:ip_address"),
+    Cell("page_view_count", b"stats:pages", "number"),
+    Cell("cart_value", b"stats:cart_value", "money"),
 )
 SHOWN = (
     "session_id", "user_id", "started_at", "duration_seconds", "conversion_status", "device_type", "referrer",
@@ -107,8 +91,8 @@ def user_sessions(
         FormatError: the user id is empty or holds a "#", or the limit is below 1.
     """
     query = "user-sessions"
-    _check_id(user_id, "user id", query)
-    _check_limit(limit, query)
+    check_id(user_id, "user id", query)
+    check_limit(limit, query)
     existing(connection, table)
     window = window or Window()
     cells = _cells(columns, query)
@@ -125,9 +109,9 @@ def user_sessions(
     return Answer(
         query=query,
         columns=tuple(each.name for each in cells),
-        rows=tuple(_values(row, cells) for _, row in rows),
+        rows=tuple(values_of(row, cells) for _, row in rows),
         notes=(*notes, *_more(rows, limit)),
-        plan=_plan(connection, scan, rows, reason, read=touched(connection, scan, rows) if explain else len(rows)),
+        plan=plan_of(connection, scan, rows, reason, read=touched(connection, scan, rows) if explain else len(rows)),
     )
 
 
@@ -176,7 +160,7 @@ def sessions_by(
     query = "sessions-by"
     if not conditions:
         raise FormatError(f"{query}: there is no condition. Give one: conversion_status=converted")
-    _check_limit(limit, query)
+    check_limit(limit, query)
     existing(connection, table)
     wanted = [(_cell(name, query), value) for name, value in conditions.items()]
     judged = [each for each, _ in wanted]
@@ -203,84 +187,17 @@ def sessions_by(
     return Answer(
         query=query,
         columns=tuple(each.name for each in cells),
-        rows=tuple(_values(row, cells) for _, row in rows),
+        rows=tuple(values_of(row, cells) for _, row in rows),
         notes=tuple(_more(rows, limit)),
-        plan=_plan(connection, scan, rows, reason, read=read),
+        plan=plan_of(connection, scan, rows, reason, read=read),
     )
 
 
-def product_series(
-    connection: happybase.Connection,
-    product_id: str,
-    *,
-    window: Window | None = None,
-    table: str = "product_metrics",
-    explain: bool = False,
-) -> Answer:
-    """Returns a product's daily figures in order of time: the days that the table has.
-
-    Columns: date, then views, carts, orders, revenue where any row has them, then what else there is.
-
-    Args:
-        window: cut to whole days: from the day of its start, up to the day that holds its last moment.
-
-    Raises:
-        NotFoundError: there is no such table, or it has none of the figures.
-        FormatError: the product id is empty or holds a "#".
-    """
-    query = "product-series"
-    _check_id(product_id, "product id", query)
-    existing(connection, table)
-    window = window or Window()
-    scan = series_scan(table, product_id, window=window)
-    rows = run_scan(connection, scan)
-    if not rows:
-        _check_measures(connection, table, query)
-    found = dict.fromkeys(cell for _, row in rows for cell in row)
-    cells = [SessionCell(shown(cell.partition(b":")[2]), cell, "number") for cell in found]
-    cells.sort(key=lambda each: (_MEASURES.index(each.name) if each.name in _MEASURES else len(_MEASURES), each.name))
-    days = [_day_of(key) for key, _ in rows]
-    reason = "fast: the row key begins with the product's id and the day, so its series is one range of rows."
-    return Answer(
-        query=query,
-        columns=("date", *(each.name for each in cells)),
-        rows=tuple((day, *_values(row, cells)) for day, (_, row) in zip(days, rows, strict=True)),
-        notes=tuple(_gaps(days) if rows else [f"{table} has no row of {product_id} in the days asked for"]),
-        plan=_plan(connection, scan, rows, reason, read=touched(connection, scan, rows) if explain else len(rows)),
-    )
-
-
-def series_scan(table: str, product_id: str, *, window: Window) -> Scan:
-    """Returns the scan of a product's days in the window."""
-    whole = prefix_scan(table, f"{product_id}{KEY_SEPARATOR}".encode())
-    start, stop = whole.start, whole.stop
-    if window.start is not None:
-        start = product_day_key(product_id, window.start.astimezone(UTC).date())
-    if window.end is not None:
-        last = (window.end.astimezone(UTC) - timedelta(microseconds=1)).date()
-        stop = product_day_key(product_id, last) + b"\0"
-    return Scan(table=table, start=start, stop=stop)
-
-
-def _plan(
-    connection: happybase.Connection,
-    scan: Scan,
-    rows: Sequence[tuple[bytes, Cells]],
-    reason: str,
-    *,
-    read: int | None,
-) -> Plan:
-    regions = connection.table(scan.table).regions()
-    visited = regions_visited(regions, scan, rows)
-    facts = (*range_fact(scan), *reading_facts(len(rows), read, visited, len(regions)))
-    return Plan(reason=reason, facts=facts, whole=str(scan))
-
-
-def _cells(columns: Sequence[str], query: str) -> list[SessionCell]:
+def _cells(columns: Sequence[str], query: str) -> list[Cell]:
     return [_cell(name, query) for name in columns]
 
 
-def _cell(name: str, query: str) -> SessionCell:
+def _cell(name: str, query: str) -> Cell:
     """Returns the cell of a column's name, or the cell itself.
 
     Raises:
@@ -291,7 +208,7 @@ def _cell(name: str, query: str) -> SessionCell:
             return each
     family, colon, qualifier = name.partition(":")
     if family and colon and qualifier:
-        return SessionCell(name, name.encode())
+        return Cell(name, name.encode())
     raise NotFoundError(
         f'{query}: "{name}" is no column of sessions. Name one of '
         f"{listed([each.name for each in SESSION_CELLS], 20)}, or a cell as family:qualifier.",
@@ -303,7 +220,7 @@ def _cell(name: str, query: str) -> SessionCell:
 def _check_seen(
     connection: happybase.Connection,
     table: str,
-    cells: Sequence[SessionCell],
+    cells: Sequence[Cell],
     rows: Sequence[tuple[bytes, Cells]],
     query: str,
 ) -> None:
@@ -311,17 +228,6 @@ def _check_seen(
     unseen = [each.cell for each in cells if not any(each.cell in row for _, row in rows)]
     if unseen:
         check_cells(connection, table, list(dict.fromkeys(unseen)), query=query)
-
-
-def _check_limit(limit: int | None, query: str) -> None:
-    if limit is not None and limit < 1:
-        raise FormatError(f"{query}: a limit of {limit} gives no rows. Give 1 or more.")
-
-
-def _check_id(text: str, what: str, query: str) -> None:
-    """Raises FormatError where an id would make another's prefix."""
-    if not text or KEY_SEPARATOR in text:
-        raise FormatError(f'{query}: "{text}" is no {what}: it is empty, or holds the "#" that ends it in the row key.')
 
 
 def _nobody(connection: happybase.Connection, table: str, user_id: str, window: Window) -> list[str]:
@@ -343,59 +249,9 @@ def _nobody(connection: happybase.Connection, table: str, user_id: str, window: 
     return [f"no session of {user_id}{after}"]
 
 
-def _check_measures(connection: happybase.Connection, table: str, query: str) -> None:
-    """Raises NotFoundError where the table holds rows, and none of them one of the figures."""
-    known = [shown(cell) for cell in cells_of(connection, table)]
-    if known and not any(name.partition(":")[2] in _MEASURES for name in known):
-        raise NotFoundError(
-            f"hbase.{table}: no row has {listed(_MEASURES)}, which the query {query} reads. It has {listed(known)}.",
-            name="",
-        )
-
-
 def _more(rows: Sequence[object], limit: int | None) -> list[str]:
     return [f"the limit of {limit:,} is met: there may be more"] if limit is not None and len(rows) >= limit else []
 
 
-def _families(cells: Sequence[SessionCell]) -> list[str]:
+def _families(cells: Sequence[Cell]) -> list[str]:
     return sorted({shown(each.cell.partition(b":")[0]) for each in cells})
-
-
-def _values(row: Cells, cells: Sequence[SessionCell]) -> tuple[Any, ...]:
-    return tuple(_value(row.get(each.cell), each.kind) for each in cells)
-
-
-def _value(cell: bytes | None, kind: Kind) -> str | int | Decimal | None:
-    """Returns a cell's value; a number may be decimal text or a counter of 8 bytes. What is no number stays text."""
-    if cell is None:
-        return None
-    text = cell.decode("utf-8", errors="backslashreplace")
-    if kind == "text":
-        return text
-    try:
-        exact = Decimal(text)
-    except InvalidOperation:
-        is_counter = len(cell) == 8 and not cell.decode("latin-1").isprintable()
-        return int(struct.unpack(">q", cell)[0]) if is_counter else text
-    if not exact.is_finite():
-        return text
-    if kind == "money":
-        return cents(exact) if cents(exact) == exact else exact
-    return int(exact) if re.fullmatch(r"-?\d+", text) else exact
-
-
-def _day_of(key: bytes) -> date | str:
-    """Returns the day of a row key `product_id#yyyymmdd`; what is no day stays text."""
-    text = shown(key.rpartition(b"#")[2])
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return text
-
-
-def _gaps(days: Sequence[date | str]) -> list[str]:
-    known = [day for day in days if isinstance(day, date)]
-    if not known:
-        return []
-    missing = (known[-1] - known[0]).days + 1 - len(known)
-    return [f"{several(missing, 'day')} between the first and the last without a row"] if missing else []

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from runner.errors import FormatError
-from stores.queries.hbase import series_scan, session_scan
+from stores.queries.hbase import session_scan
 from stores.queries.scan import Scan, cell_equals, prefix_scan, quoted, regions_visited
+from stores.queries.series import series_scan
 from stores.queries.window import Window, moment, shown
 
 
