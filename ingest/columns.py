@@ -127,7 +127,17 @@ def fast_array(values: Sequence[Any], data_type: DataType, sight: Sight) -> pa.A
 
 
 def _fast_string(values: Sequence[Any], _: DataType, __: Sight) -> pa.Array:
-    return pa.array(values, pa.string())
+    return _texts(values)
+
+
+def _texts(values: Sequence[Any]) -> pa.Array:
+    """Returns strings. Arrow is left to infer: asked for strings, it takes bytes."""
+    found = pa.array(values)
+    if pa.types.is_null(found.type):
+        return found.cast(pa.string())
+    if found.type != pa.string():
+        raise NotFast
+    return found
 
 
 def _fast_boolean(values: Sequence[Any], _: DataType, __: Sight) -> pa.Array:
@@ -201,11 +211,11 @@ def decimal_array(units: _Ints, data_type: DecimalType, valid: pa.Array | None =
 
 
 def _fast_date(values: Sequence[Any], _: DataType, __: Sight) -> pa.Array:
-    return pc.cast(pa.array(values, pa.string()), pa.date32())
+    return pc.cast(_texts(values), pa.date32())
 
 
 def _fast_timestamp(values: Sequence[Any], _: DataType, __: Sight) -> pa.Array:
-    return timestamp_array(pa.array(values, pa.string()))
+    return timestamp_array(_texts(values))
 
 
 def timestamp_array(texts: pa.Array) -> pa.Array:
@@ -356,7 +366,7 @@ def _exact_decimal(value: Any, data_type: DataType) -> Decimal:
     if number.adjusted() >= 38:
         raise Unfit(value, f"does not fit {word}")
     number = _round_half_up(number, data_type.scale)
-    if abs(number) >= Decimal(10) ** (data_type.precision - data_type.scale):
+    if number.copy_abs() >= Decimal(10) ** (data_type.precision - data_type.scale):
         raise Unfit(value, f"does not fit {word}")
     return number
 

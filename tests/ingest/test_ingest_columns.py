@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from bson import Binary, DatetimeMS, Decimal128, Int64, MinKey, ObjectId, Timestamp
 
 from ingest.columns import NotFast, Sight, Unfit, exact_array, exact_value, fast_array
 from ingest.datatypes import arrow_type, read_type
@@ -50,6 +51,19 @@ TAKEN: list[tuple[str, Any, Any]] = [
         {"prod_1": {"quantity": 2, "price": 9.99}},
         [("prod_1", {"quantity": 2, "price": Decimal("9.99")})],
     ),
+    ("string", ObjectId("65a000000000000000000001"), "65a000000000000000000001"),
+    ("string", Binary(bytes(range(16)), 4), "00010203-0405-0607-0809-0a0b0c0d0e0f"),
+    ("int", Int64(7), 7),
+    ("int", Decimal128("7.00"), 7),
+    ("int", Decimal128("1E+3"), 1000),
+    ("double", Decimal128("0.25"), 0.25),
+    ("decimal(12,2)", Decimal128("19.99"), Decimal("19.99")),
+    ("decimal(12,2)", Decimal128("1.005"), Decimal("1.01")),
+    ("decimal(34,4)", Decimal128("9" * 30 + ".1234"), Decimal("9" * 30 + ".1234")),
+    ("date", datetime(2024, 2, 29, tzinfo=UTC), date(2024, 2, 29)),
+    ("date", datetime(2024, 2, 29), date(2024, 2, 29)),
+    ("timestamp", datetime(2024, 1, 5, 10, 20, 30, 5000), datetime(2024, 1, 5, 10, 20, 30, 5000, tzinfo=UTC)),
+    ("timestamp", Timestamp(1_700_000_000, 5), datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
 ]
 
 REFUSED: list[tuple[str, Any, str]] = [
@@ -85,6 +99,17 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("map<string,int>", [1], "c: [1] is no object"),
     ("map<string,struct<quantity:int>>", {"p": {"quantity": 1.5}}, "c.p.quantity: 1.5 is no int"),
     ("array<struct<at:timestamp>>", [{}, {"at": "soon"}], 'c[1].at: "soon" is no timestamp'),
+    ("string", Binary(b"ab", 3), "c: \"b'ab'\" is no string"),
+    ("string", b"ab", "c: \"b'ab'\" is no string"),
+    ("timestamp", b"2024-01-05", "c: \"b'2024-01-05'\" is no timestamp"),
+    ("int", Decimal128("7.5"), 'c: "7.5" is no int'),
+    ("int", Decimal128("NaN"), 'c: "NaN" is no int'),
+    ("int", Decimal128("1E+6000"), 'c: "1E+6000" does not fit int'),
+    ("decimal(12,2)", Decimal128("Infinity"), 'c: "Infinity" is no decimal(12,2)'),
+    ("decimal(12,2)", Decimal128("1E+30"), 'c: "1E+30" does not fit decimal(12,2)'),
+    ("date", datetime(2024, 2, 29, 1), 'c: "2024-02-29T01:00:00" is no date'),
+    ("timestamp", DatetimeMS(2**60), 'c: "DatetimeMS(1152921504606846976)" is no timestamp'),
+    ("timestamp", MinKey(), 'c: "MinKey()" is no timestamp'),
     ("string", {"long": "x" * 80}, 'c: {"long":"' + "x" * 50 + "… is no string"),
 ]
 

@@ -188,3 +188,19 @@ def test_occurring_paths() -> None:
         "place",
     }
     assert occurring_paths([document], CONTRACT) == set()
+
+
+def test_records_of_another_form_say_so_and_write_what_is_rescued_their_own_way() -> None:
+    records = Records(
+        file="things",
+        positions=[None, None],
+        documents=[None, {"id": "a", "more": {1, 2}}],
+        problems={0: "torn"},
+        payload=lambda index: f"payload {index}",
+        form="BSON",
+        rescued=lambda found: f"rescued {sorted(found['more'])}",
+    )
+    torn, good = Decoder(CONTRACT).decode(records).to_pylist()
+    assert (torn["_reason"], torn["_problem"]) == ("is no BSON: torn", "is no BSON")
+    assert (torn["_payload"], torn["_position"]) == ("payload 0", None)
+    assert good["_rescued"] == "rescued [1, 2]"
