@@ -92,8 +92,10 @@ class CellDecoder:
                 return self._fast(column, batch)
             except _NOT_FAST:
                 pass
-        batch.claimed = None
-        batch.sight.has_unnamed = True  # not looked at; so that all are
+        if column.places[0].kind != "cell" or self._is_exact:
+            batch.claimed = None  # counted by half
+        if column.leaf.codec == "json" or column.fields:
+            batch.sight.has_unnamed = True  # not looked at; so that all are
         return self._exact(column, batch)
 
     def _fast(self, column: Located, batch: _Batch) -> pa.Array:
@@ -111,11 +113,11 @@ class CellDecoder:
     def _fast_cell(self, column: Located, batch: _Batch) -> pa.Array:
         cell = column.places[0].cell
         values = [row.get(cell) for row in batch.rows.cells]
-        if len(column.places) > 1 and not all(values):
-            raise NotFast  # another place may have it
         self._claim(batch, cell, values)
         if any(place.kind == "cell" for place in column.places[1:]):
             batch.claimed = None  # what else the row has there may differ
+        if len(column.places) > 1 and not all(values):
+            raise NotFast  # another place may have it
         return fast_cells(values, column.leaf, batch.sight)
 
     def _claim(self, batch: _Batch, cell: bytes, values: Sequence[bytes | None]) -> None:

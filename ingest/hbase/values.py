@@ -33,7 +33,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from ingest.columns import NotFast, Sight, Unfit, exact_value, fast_array
+from ingest.columns import NotFast, Sight, Unfit, exact_value, fast_array, timestamp_array
 from ingest.datatypes import arrow_type
 from ingest.hbase.layout import Leaf
 from stores.hbase_cells import BINARY_FORMATS
@@ -59,17 +59,19 @@ def fast_cells(values: Sequence[bytes | None], leaf: Leaf, sight: Sight) -> pa.A
     if b"" in values:
         values = [value or None for value in values]
     if leaf.codec == "text":
-        return _fast_text(values, leaf.data_type, sight)
+        return _fast_text(values, leaf.data_type)
     if leaf.codec == "json":
         return _fast_json(values, leaf.data_type, sight)
     return _fast_binary(values, leaf, sight)
 
 
-def _fast_text(values: Sequence[bytes | None], data_type: DataType, sight: Sight) -> pa.Array:
+def _fast_text(values: Sequence[bytes | None], data_type: DataType) -> pa.Array:
     if isinstance(data_type, BooleanType):
         return pa.array([None if value is None else _TRUTH[value] for value in values], pa.bool_())
-    if isinstance(data_type, TimestampType | DateType):
-        return fast_array(values, data_type, sight)  # it takes text as bytes, too
+    if isinstance(data_type, TimestampType):
+        return timestamp_array(pa.array(values, pa.string()))
+    if isinstance(data_type, DateType):
+        return pc.cast(pa.array(values, pa.string()), pa.date32())
     allowed = b"0123456789-" if isinstance(data_type, _INTEGERS) else b"0123456789-.eE"
     if b"".join(filter(None, values)).translate(None, allowed):
         raise NotFast  # Arrow would read 0x1F, inf
@@ -132,8 +134,8 @@ def _flat_type(data_type: DataType) -> pa.DataType:
 
 
 def _flat_child(found: pa.Array, data_type: DataType) -> pa.Array:
-    if isinstance(data_type, TimestampType | DateType):
-        return fast_array(found, data_type, Sight())
+    if isinstance(data_type, TimestampType):
+        return timestamp_array(found)
     return found.cast(arrow_type(data_type))
 
 

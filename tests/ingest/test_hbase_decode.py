@@ -99,6 +99,28 @@ def test_a_session_reads_as_it_was_written() -> None:
     }
 
 
+def test_usual_rows_are_read_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is three times as fast, and nothing else would tell that it gives up."""
+
+    def slow(self: CellDecoder, column: Any, batch: Any) -> Any:
+        raise AssertionError(f"{column.name} is read the exact way")
+
+    monkeypatch.setattr(CellDecoder, "_exact", slow)
+    monkeypatch.setattr(CellDecoder, "_unnamed", slow)
+    monkeypatch.setattr(CellDecoder, "_unnamed_within", slow)
+    other = {**WHOLE, "session_id": "sess_2", "cart_contents": {}, "page_views": WHOLE["page_views"] * 40}
+    batch = CellDecoder(SESSIONS).decode(written(WHOLE, other, WHOLE))
+    assert (batch.num_rows, batch.column("_rescued").null_count) == (3, 3)
+    for data_type, cell in (
+        ("date", b"2025-01-02"),
+        ("decimal(12,2)", b"1.50"),
+        ("boolean", b"true"),
+        ("double", b"1.5"),
+    ):
+        rows = Rows([b"k"], [{b"f:v": cell}])
+        assert CellDecoder(single(data_type)).decode(rows).column("v").null_count == 0
+
+
 def test_rows_equal_those_of_the_same_records_in_files() -> None:
     documents = [
         WHOLE,
@@ -127,7 +149,7 @@ def test_absent_cells_are_nulls_and_no_numbered_cell_is_an_empty_array() -> None
 
 def test_empty_cells_of_old_tables_land() -> None:
     names = (b"meta:session_id", b"meta:user_id", b"meta:timestamp", b"stats:duration", b"geo:city", b"geo:zip")
-    row = one({name: b"" for name in (*names, b"events:cart")}, key=b"sess_9")
+    row = one(dict.fromkeys((*names, b"events:cart"), b""), key=b"sess_9")
     assert row["session_id"] == "sess_9", "the bare row key"
     assert row["user_id"] == ""
     assert row["geo_data"] == {"city": "", "zip": None}
