@@ -197,7 +197,6 @@ def test_another_contract_or_a_foreign_write_means_all_is_read(
 
 def test_hbase_goes_by_the_time_of_writing(spark: SparkSession, hbase: Any, tmp_path: Path) -> None:
     from ingest.hbase.source import HBaseSource
-
     from stores.hbase_client import connect
 
     settings = HBaseSettings(port=hbase.port, thrift2_port=hbase.thrift2_port, table_prefix=f"t{uuid.uuid4().hex[:8]}")
