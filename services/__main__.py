@@ -47,7 +47,11 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--thrift2-port", envvar="HBASE_THRIFT2_PORT", default=9092, show_default=True, help="Of HBase.")
 @click.option("--zookeeper-port", default=9091, show_default=True, help="Of HBase.")
 @click.option("--mongodb-port", default=27017, show_default=True)
-@click.option("--memory", is_flag=True, help="MongoDB keeps nothing on disk: three times as fast, gone with `down`.")
+@click.option(
+    "--memory",
+    is_flag=True,
+    help="MongoDB keeps nothing on disk: writes four, sorted reads three times as fast; gone with `down`.",
+)
 @click.option("--heap", default="2g", show_default=True, help="The most memory that each server takes.")
 def up_command(
     names: tuple[str, ...],
