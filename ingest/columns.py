@@ -121,7 +121,7 @@ def fast_array(values: Sequence[Any], data_type: DataType, sight: Sight) -> pa.A
     """Returns the values as an Arrow array of the type.
 
     Raises:
-        NotFast, pa.ArrowException, OverflowError: some value needs `exact_value`.
+        NotFast, pa.ArrowException, ValueError, TypeError, OverflowError: some value needs `exact_value`.
     """
     return _FAST[type(data_type)](values, data_type, sight)
 

@@ -109,7 +109,7 @@ class Decoder:
     ) -> pa.Array:
         try:
             return fast_array(values, data_type, sight)
-        except (NotFast, pa.ArrowException, OverflowError):
+        except (NotFast, pa.ArrowException, ValueError, TypeError, OverflowError):  # inferring raises what Python does
             sight.has_unnamed = True  # not looked at; so that all are
         exact: list[Any] = []
         for index, value in enumerate(values):
@@ -166,9 +166,7 @@ def _only_objects(records: Records, faults: dict[int, list[_Fault]]) -> list[dic
         documents = [document if type(document) is dict else {} for document in documents]
         for index, document in enumerate(records.documents):
             if index in records.problems:
-                faults[index] = [
-                    _Fault(f"is no {records.form}", f"is no {records.form}: {records.problems[index]}")
-                ]
+                faults[index] = [_Fault(f"is no {records.form}", f"is no {records.form}: {records.problems[index]}")]
             elif type(document) is not dict:
                 faults[index] = [_Fault("is no object", f"is no object: {shown(document)}")]
     return documents

@@ -117,7 +117,7 @@ REFUSED: list[tuple[str, Any, str]] = [
 def fast(values: list[Any], data_type: str) -> pa.Array | None:
     try:
         return fast_array(values, read_type(data_type), Sight())
-    except (NotFast, pa.ArrowException, OverflowError):
+    except (NotFast, pa.ArrowException, ValueError, TypeError, OverflowError):
         return None
 
 

@@ -36,7 +36,7 @@ def rows_of(
         positions=[10 * index for index in range(len(documents))],
         documents=list(documents),
         problems=problems or {},
-        payload=lambda index: json.dumps(documents[index]),
+        payload=lambda index: json.dumps(documents[index], default=str),
     )
     batch = Decoder(contract).decode(records)
     assert batch.schema == decoded_arrow_schema(contract)
@@ -204,3 +204,10 @@ def test_records_of_another_form_say_so_and_write_what_is_rescued_their_own_way(
     assert (torn["_reason"], torn["_problem"]) == ("is no BSON: torn", "is no BSON")
     assert (torn["_payload"], torn["_position"]) == ("payload 0", None)
     assert good["_rescued"] == "rescued [1, 2]"
+
+
+def test_values_that_arrow_cannot_infer_a_type_of_are_no_end_of_the_batch() -> None:
+    rows = rows_of(
+        {"id": "a", "count": datetime(2024, 1, 1)}, {"id": "b", "count": float("nan")}, {"id": "c", "count": 1}
+    )
+    assert [row["_reason"] for row in rows] == ['count: "2024-01-01T00:00:00" is no int', "count: null is no int", None]
