@@ -338,11 +338,10 @@ def elements_of(batch: RawBatch, starts: Ints) -> tuple[Elements, Mask]:
         sought = _Name.of(str(index).encode())
         here, stop = at[active], last[active]
         head = batch.bytes_at(here, sought.padded).view("<u8").reshape(len(here), -1)
-        mask, value = sought.words[0]
-        good = (head[:, 0] & mask) == value
-        for column, (mask, value) in enumerate(sought.words[1:], 1):
-            good &= (head[:, column] & mask) == value
         kinds: Kinds = head[:, 0].astype(np.uint8)
+        good = kinds != MISSING
+        for column, (mask, value) in enumerate(sought.words):
+            good &= (head[:, column] & mask) == value
         values = here + sought.width
         after = values + _sizes(batch, kinds, values, good)
         good &= after <= stop

@@ -77,6 +77,8 @@ def exact_rows(raws: list[bytes], contract: Contract = CONTRACT) -> list[dict[st
 
 
 def text_of(row: dict[str, Any]) -> str:
+    if row["_problem"] == "is no BSON":
+        row = {**row, "_reason": None}  # the decoder's word for the same bytes differs from time to time
     return json.dumps(row, default=repr, sort_keys=True)  # NaN equals NaN
 
 
@@ -224,6 +226,12 @@ def test_broken_bytes_are_no_different(seed: int) -> None:
             broken[r.randrange(4, len(broken))] = r.choice([0, 1, 2, 3, 4, 5, 7, 16, 127, 128, 255, r.randrange(256)])
         raws[index] = bytes(broken)
     agree(raws)
+
+
+def test_an_element_of_no_type_is_no_element() -> None:
+    (good,) = encoded({"id": "a", "marks": [None, None]})
+    broken = good.replace(b"\x0a1\0", b"\x001\0")
+    assert [row["_problem"] for row in rows([good, broken])] == [None, "is no BSON"]
 
 
 def test_regular_documents_take_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
