@@ -18,7 +18,7 @@ from ingest.hbase.layout import layout_of
 from ingest.hbase.options import ReadOptions
 from ingest.hbase.pushdown import Pushed, pushed
 from ingest.hbase.ranges import KeyRange, balanced_shares
-from ingest.hbase.scan import scan_rows
+from ingest.hbase.scan import Line, scan_rows
 from ingest.hbase.wire import Rows
 from runner.errors import ContractError
 from stores import hbase_client
@@ -85,20 +85,22 @@ class HBaseReader(DataSourceReader):
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         assert isinstance(partition, SharePartition)
         decoder = CellDecoder(self._options.contract)
+        line = Line()
         gc.disable()  # nothing here holds cycles
         try:
             for within in partition.ranges:
-                for rows in self._rows(within):
+                for rows in self._rows(within, line):
                     batch = decoder.decode(rows)
                     yield batch if self._options.is_landing else self._fitting(batch)
         finally:
             gc.enable()
+            line.close()
 
-    def _rows(self, within: KeyRange) -> Iterator[Rows]:
+    def _rows(self, within: KeyRange, line: Line) -> Iterator[Rows]:
         options = self._options
         scan = replace(options.scan, start=within.start, stop=within.stop)
         if options.since_ms is None:
-            return scan_rows(options.settings, scan)
+            return scan_rows(options.settings, scan, line=line)
         assert scan.until_ms is not None
         return changed_rows(options.settings, scan, options.since_ms, scan.until_ms)
 

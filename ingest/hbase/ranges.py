@@ -16,8 +16,7 @@ from ingest.hbase.scan import Scan, open_scanner
 from stores.hbase_cells import prefix_stop
 
 KEYS_ONLY = b"FirstKeyOnlyFilter() AND KeyOnlyFilter()"
-_PIECES, _FEWEST_PIECES, _MOST_PIECES = 64, 4, 16  # in all if possible; of a share at least and at most
-_BRANCHES_A_RANGE = 2
+_PIECES, _FEWEST_PIECES, _MOST_PIECES = 64, 4, 8  # in all if possible; of a share at least and at most
 _MOST_LOOKS = 1000  # each takes about 2 ms
 
 
@@ -41,13 +40,12 @@ def key_ranges(connection: happybase.Connection, table: str, within: KeyRange, c
     if count <= 1:
         return [within]
     regions = [each for region in _regions(connection, table) if (each := region.meets(within)) is not None]
-    wanted = _BRANCHES_A_RANGE * count
-    if len(regions) >= wanted:
+    if len(regions) >= count:
         return cut_at(within, [(region.start, 1.0) for region in regions], count)
     looks = _Looks(connection, table)
     starts: list[tuple[bytes, float]] = []
     for region in regions:
-        found = _branches(looks, region, -(-wanted // len(regions)))
+        found = _branches(looks, region, -(-count // len(regions)))
         starts += [(branch, 1 / len(found)) for branch in found]
     return cut_at(within, starts, count)
 

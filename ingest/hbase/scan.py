@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import happybase
@@ -54,17 +55,47 @@ class Scan:
     batch_rows: int = 1000
 
 
-def scan_rows(settings: HBaseSettings, scan: Scan, *, patience_seconds: float = _PATIENCE) -> Iterator[Rows]:
+@dataclass(slots=True)
+class Line:
+    """The connection that scans use one after the other, and what they saw of the size of rows."""
+
+    connection: happybase.Connection | None = None
+    rows: int = 0
+    received: int = 0
+
+    def rows_of_reply(self, most: int) -> int:
+        """Returns how many rows to ask for."""
+        return max(1, min(most, _REPLY_BYTES * self.rows // self.received if self.rows else _FIRST_ROWS))
+
+    def close(self) -> None:
+        """Closes the connection, if there is one."""
+        if self.connection is not None:
+            with suppress(*hbase_client.CONNECTION_ERRORS):
+                self.connection.close()
+            self.connection = None
+
+
+def scan_rows(
+    settings: HBaseSettings, scan: Scan, *, line: Line | None = None, patience_seconds: float = _PATIENCE
+) -> Iterator[Rows]:
     """Yields the rows of a scan in batches, each row once.
 
     Where the scanner has expired, or connection or server are lost, it is opened again just after the last row that
     was delivered. It gives up when no row came for `patience_seconds`.
 
+    Args:
+        line: of the scans before, whose connection is used; the caller closes it. None makes one for this scan alone.
+
     Raises:
         MachineError: the server does not come back.
         ContractError: the server refuses the scan: an unknown family, a filter that it cannot read.
     """
-    yield from resumed(settings, scan, _fetch, patience_seconds=patience_seconds)
+    used = line or Line()
+    try:
+        yield from resumed(settings, scan, partial(_fetch, line=used), patience_seconds=patience_seconds)
+    finally:
+        if line is None:
+            used.close()
 
 
 def resumed(
@@ -119,19 +150,21 @@ def _raise_if_lasting(settings: HBaseSettings, scan: Scan, error: BaseException,
     ) from error
 
 
-def _fetch(settings: HBaseSettings, scan: Scan) -> Iterator[Rows]:
-    connection = hbase_client.connect(settings)
+def _fetch(settings: HBaseSettings, scan: Scan, *, line: Line) -> Iterator[Rows]:
+    connection = line.connection or hbase_client.connect(settings)
+    line.connection = None  # given back when all has gone well
     try:
         scanner = open_scanner(connection, scan)
         if speaks_plainly(settings):
-            yield from _fetch_ahead(connection, scanner, scan.batch_rows)
+            yield from _fetch_ahead(connection, scanner, scan.batch_rows, line)
         else:
             yield from _fetch_plainly(connection, scanner, scan.batch_rows)
-        with suppress(*hbase_client.CONNECTION_ERRORS):
-            connection.client.scannerClose(scanner)
+        connection.client.scannerClose(scanner)
+        line.connection = connection
     finally:
-        with suppress(*hbase_client.CONNECTION_ERRORS):
-            connection.close()
+        if line.connection is None:
+            with suppress(*hbase_client.CONNECTION_ERRORS):
+                connection.close()
 
 
 def open_scanner(connection: happybase.Connection, scan: Scan) -> int:
@@ -147,17 +180,16 @@ def open_scanner(connection: happybase.Connection, scan: Scan) -> int:
     return int(connection.client.scannerOpenWithScan(connection.table(scan.table).name, thrift, {}))
 
 
-def _fetch_ahead(connection: happybase.Connection, scanner: int, batch_rows: int) -> Iterator[Rows]:
+def _fetch_ahead(connection: happybase.Connection, scanner: int, most: int, line: Line) -> Iterator[Rows]:
     """Reads replies while the requests for the next ones are on their way already."""
     connected = connection.transport.sock
     reader = RowReader(connected)
-    size = min(batch_rows, _FIRST_ROWS)
-    connected.sendall(get_list_call(scanner, size) * _AHEAD)
-    seen = 0
+    connected.sendall(get_list_call(scanner, line.rows_of_reply(most)) * _AHEAD)
     while rows := reader.read():
-        seen += len(rows)
-        size = max(1, min(batch_rows, _REPLY_BYTES * seen // reader.received))
-        connected.sendall(get_list_call(scanner, size))
+        line.rows += len(rows)
+        line.received += reader.received
+        reader.received = 0
+        connected.sendall(get_list_call(scanner, line.rows_of_reply(most)))
         yield rows
     for _ in range(_AHEAD - 1):
         reader.read()
