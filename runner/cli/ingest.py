@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,12 @@ class Origin:
 @click.option(
     "--reconcile", "reconciled", is_flag=True, help="Then read the stores again and compare; see run reconcile."
 )
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Land again and again, so many seconds after each end, in one Spark, until Ctrl-C.",
+)
 @click.option("--infer", is_flag=True, help="Land nothing: print a draft of sources.yml from a sample of the store.")
 @project_options
 def ingest_command(
@@ -82,6 +89,7 @@ def ingest_command(
     force: bool,
     partitions: int | None,
     reconciled: bool,
+    every: float | None,
     infer: bool,
 ) -> int:
     """Land sources: all of them, one source (mongodb) or one table (mongodb.users), each in one commit.
@@ -93,15 +101,21 @@ def ingest_command(
     if infer:
         return _infer(project, sources)
     tables = chosen_tables(project, sources)
-    landing = Landing(project, tables, Origin.of(project, origin, full=full, force=force, partitions=partitions))
+    source = Origin.of(project, origin, full=full, force=force, partitions=partitions)
+    landing = Landing(project, tables, source)
     waiting = tables if force else landing.skip_unchanged()
-    failed = []
-    if waiting or reconciled:  # a run with nothing to do starts no Spark
-        with command.spark(stores=landing.origin.stores) as spark:
+    failed: list[str] = []
+    differs: list[str] = []
+    if waiting or reconciled or every is not None:  # a run with nothing to do starts no Spark
+        with command.spark(stores=source.stores) as spark:
             failed = landing.land(spark, waiting)
+            landing.write_artifact(command)
+            while every is not None:
+                time.sleep(every)
+                landing = Landing(project, tables, source)
+                landing.land(spark, landing.skip_unchanged())
+                landing.write_artifact(command)
             differs = landing.reconcile(spark) if reconciled else []
-    else:
-        differs = []
     landing.write_artifact(command)
     say(f"run: {len(tables) - len(failed)} of {len(tables)} tables landed in {command.elapsed:.1f} s.")
     return 2 if failed else 1 if differs else 0
