@@ -35,49 +35,85 @@ class KeyRange:
         return None if stop is not None and start >= stop else KeyRange(start, stop)
 
 
-def key_ranges(connection: happybase.Connection, table: str, within: KeyRange, count: int) -> list[KeyRange]:
-    """Returns up to `count` ranges that together are `within`, whatever the table's regions become meanwhile."""
-    if count <= 1:
-        return [within]
-    regions = [each for region in _regions(connection, table) if (each := region.meets(within)) is not None]
-    if len(regions) >= count:
-        return cut_at(within, [(region.start, 1.0) for region in regions], count)
-    looks = _Looks(connection, table)
-    starts: list[tuple[bytes, float]] = []
-    for region in regions:
-        found = _branches(looks, region, -(-count // len(regions)))
-        starts += [(branch, 1 / len(found)) for branch in found]
-    return cut_at(within, starts, count)
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A range of keys and about how much of the table it holds."""
+
+    within: KeyRange
+    weight: float
 
 
 def balanced_shares(connection: happybase.Connection, table: str, within: KeyRange, count: int) -> list[list[KeyRange]]:
     """Returns up to `count` shares of about equal size, each of several ranges, that together are `within`.
 
-    Keys given out in order often grow denser or thinner along the way: users that came early have more sessions. So
-    the pieces are dealt there and back again (0 1 1 0 0 1 1 0 …), which evens out such a trend.
+    They leave nothing out, whatever the table's regions become meanwhile.
     """
     if count <= 1:
         return [[within]]
-    pieces = key_ranges(connection, table, within, count * max(_FEWEST_PIECES, min(_MOST_PIECES, _PIECES // count)))
-    shares: list[list[KeyRange]] = [[] for _ in range(min(count, len(pieces)))]
+    starts = _weighed_starts(
+        connection, table, within, count * min(_MOST_PIECES, max(_FEWEST_PIECES, _PIECES // count))
+    )
+    dealings = [deal(cut_at(within, starts, count * pieces), count) for pieces in range(_MOST_PIECES, 0, -1)]
+    best = min(dealings, key=_largest)  # the first of those that are as good: that of the most pieces
+    return [[piece.within for piece in share] for share in best]
+
+
+def key_ranges(connection: happybase.Connection, table: str, within: KeyRange, count: int) -> list[KeyRange]:
+    """Returns up to `count` ranges of about equal size, in order, that together are `within`."""
+    if count <= 1:
+        return [within]
+    return [piece.within for piece in cut_at(within, _weighed_starts(connection, table, within, count), count)]
+
+
+def _largest(shares: Sequence[Sequence[Piece]]) -> float:
+    """Returns the largest share's part of the whole, as far as it matters."""
+    weights = [sum(piece.weight for piece in share) for share in shares]
+    return round(max(weights) / (sum(weights) or 1.0), 3)
+
+
+def deal(pieces: Sequence[Piece], count: int) -> list[list[Piece]]:
+    """Returns up to `count` shares of the pieces, dealt there and back again: 0 1 1 0 0 1 1 0 …
+
+    Keys given out in order often grow denser or thinner along the way, as users that came early have more sessions;
+    this evens out such a trend.
+    """
+    shares: list[list[Piece]] = [[] for _ in range(min(count, len(pieces)))]
     order = [*range(len(shares)), *reversed(range(len(shares)))]
     for index, piece in enumerate(pieces):
         shares[order[index % len(order)]].append(piece)
     return shares
 
 
-def cut_at(within: KeyRange, starts: Sequence[tuple[bytes, float]], count: int) -> list[KeyRange]:
-    """Returns up to `count` ranges of about equal weight, cut where the weighed pieces begin."""
+def cut_at(within: KeyRange, starts: Sequence[tuple[bytes, float]], count: int) -> list[Piece]:
+    """Returns up to `count` pieces of about equal weight, cut where branches begin, which are given with theirs."""
     whole = sum(weight for _, weight in starts)
     cuts: list[bytes] = []
+    weights = [0.0]
     seen = 0.0
     for start, weight in starts:
         due = whole * (len(cuts) + 1) / count
         if len(cuts) < count - 1 and seen > 0 and seen + weight / 2 >= due and start > within.start:
             cuts.append(start)
+            weights.append(0.0)
         seen += weight
-    edges = [within.start, *cuts]
-    return [KeyRange(start, stop) for start, stop in zip(edges, [*cuts, within.stop], strict=True)]
+        weights[-1] += weight
+    edges = zip([within.start, *cuts], [*cuts, within.stop], weights, strict=True)
+    return [Piece(KeyRange(start, stop), weight) for start, stop, weight in edges]
+
+
+def _weighed_starts(
+    connection: happybase.Connection, table: str, within: KeyRange, wanted: int
+) -> list[tuple[bytes, float]]:
+    """Returns where branches of the keys begin, in order, with their weights: at least so many, if there are."""
+    regions = [each for region in _regions(connection, table) if (each := region.meets(within)) is not None]
+    if len(regions) >= wanted:
+        return [(region.start, 1.0) for region in regions]
+    looks = _Looks(connection, table)
+    starts: list[tuple[bytes, float]] = []
+    for region in regions:
+        found = _branches(looks, region, -(-wanted // len(regions)))
+        starts += [(branch, 1 / len(found)) for branch in found]
+    return starts
 
 
 def _regions(connection: happybase.Connection, table: str) -> list[KeyRange]:

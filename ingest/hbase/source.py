@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,8 @@ from ingest.contract import REASON, Contract
 from ingest.hbase.data_source import HBaseDataSource, settle
 from ingest.hbase.layout import Layout, layout_of
 from ingest.hbase.options import SETTLE_MS
-from ingest.hbase.ranges import KEYS_ONLY, KeyRange, key_ranges
-from ingest.hbase.scan import Scan, scan_rows
+from ingest.hbase.ranges import KEYS_ONLY, KeyRange, balanced_shares
+from ingest.hbase.scan import Line, Scan, scan_rows
 from ingest.store_source import StoreCut
 from stores import hbase_client
 from stores.hbase_cells import to_millis
@@ -57,19 +58,21 @@ class HBaseSource:
         return StoreCut(taken_at=datetime.fromtimestamp(at / 1000, UTC), kind="write_time", at=at, note=note)
 
     def count(self, contract: Contract, cut: StoreCut) -> int:
-        """Returns how many rows the table has as of the cut. Thrift cannot count: the keys are read, in two ranges."""
+        """Returns how many rows the table has as of the cut. Thrift cannot count: the keys are read, in two shares."""
         settle(cut.at, self._settle_ms)
         table = contract.name_in_store
         with hbase_client.connected(self._settings) as connection:
             hbase_client.table(connection, table)
-            ranges = key_ranges(connection, table, KeyRange(), _COUNTERS)
+            shares = balanced_shares(connection, table, KeyRange(), _COUNTERS)
         scan = Scan(table=table, filter=KEYS_ONLY, until_ms=cut.at, batch_rows=_COUNTED_ROWS)
 
-        def counted(within: KeyRange) -> int:
-            return sum(map(len, scan_rows(self._settings, replace(scan, start=within.start, stop=within.stop))))
+        def counted(share: list[KeyRange]) -> int:
+            scans = (replace(scan, start=within.start, stop=within.stop) for within in share)
+            with closing(Line()) as line:
+                return sum(len(rows) for each in scans for rows in scan_rows(self._settings, each, line=line))
 
-        with ThreadPoolExecutor(len(ranges)) as threads:
-            return sum(threads.map(counted, ranges))
+        with ThreadPoolExecutor(len(shares)) as threads:
+            return sum(threads.map(counted, shares))
 
     def read(
         self, spark: SparkSession, contract: Contract, cut: StoreCut, *, partitions: int, since: Any = None

@@ -26,7 +26,7 @@ from ingest.contract import Column, Contract
 from ingest.datatypes import read_type
 from ingest.hbase.data_source import HBaseDataSource, HBaseReader, PushingHBaseReader, SharePartition
 from ingest.hbase.layout import layout_of
-from ingest.hbase.ranges import KeyRange, balanced_shares, cut_at
+from ingest.hbase.ranges import KeyRange, Piece, balanced_shares, cut_at, deal
 from ingest.hbase.scan import Scan, scan_rows
 from ingest.hbase.source import HBaseSource, key_filter
 from ingest.store_source import StoreCut
@@ -181,10 +181,21 @@ def test_any_keys_are_in_just_one_share(settings: HBaseSettings, keys: list[byte
 
 def test_regions_are_joined_where_there_are_enough() -> None:
     starts = [(b"%03d" % index if index else b"", 1.0) for index in range(10)]
-    ranges = cut_at(KeyRange(), starts, 3)
-    assert [(each.start, each.stop) for each in ranges] == [(b"", b"003"), (b"003", b"007"), (b"007", None)]
-    ranges = cut_at(KeyRange(b"0", b"9"), [(b"0", 1.0)], 3)
-    assert [(each.start, each.stop) for each in ranges] == [(b"0", b"9")]
+    pieces = cut_at(KeyRange(), starts, 3)
+    assert pieces == [
+        Piece(KeyRange(b"", b"003"), 3.0),
+        Piece(KeyRange(b"003", b"007"), 4.0),
+        Piece(KeyRange(b"007", None), 3.0),
+    ]
+    assert cut_at(KeyRange(b"0", b"9"), [(b"0", 1.0)], 3) == [Piece(KeyRange(b"0", b"9"), 1.0)]
+    assert cut_at(KeyRange(), [], 3) == [Piece(KeyRange(), 0.0)]
+
+
+def test_pieces_are_dealt_there_and_back_so_that_a_trend_evens_out() -> None:
+    pieces = [Piece(KeyRange(bytes([index]), bytes([index + 1])), float(index)) for index in range(8)]
+    shares = deal(pieces, 2)
+    assert [[piece.weight for piece in share] for share in shares] == [[0, 3, 4, 7], [1, 2, 5, 6]]
+    assert deal(pieces[:2], 3) == [[pieces[0]], [pieces[1]]]
 
 
 def test_every_row_is_read_once_in_the_landing_schema(settings: HBaseSettings) -> None:
