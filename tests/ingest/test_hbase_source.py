@@ -30,7 +30,7 @@ from ingest.hbase.ranges import KeyRange, Piece, balanced_shares, cut_at, deal
 from ingest.hbase.scan import Scan, scan_rows
 from ingest.hbase.source import HBaseSource, key_filter
 from ingest.store_source import StoreCut
-from runner.errors import ContractError, FormatError, MachineError, NotFoundError
+from runner.errors import ContractError, FormatError, NotFoundError
 from stores import hbase_client
 from stores.hbase_cells import encode_row, session_key
 from stores.settings import HBaseSettings, to_option
@@ -415,15 +415,6 @@ def test_an_unknown_table_is_named(settings: HBaseSettings) -> None:
     assert str(caught.value) == (
         f'hbase://127.0.0.1:{own.port}: has no table "visit". It has visits; load it (run generate --into hbase), '
         'or mend sources.yml. Did you mean "visits"?'
-    )
-
-
-def test_changes_want_thrift2(settings: HBaseSettings) -> None:
-    with pytest.raises(MachineError) as caught:
-        hbase_client.require_thrift2(replace(settings, thrift2_port=None))
-    assert str(caught.value) == (
-        f"hbase://127.0.0.1:{settings.port}: its settings name no Thrift2 server, and only that can look for cells by "
-        'their age. Give "thrift2_port" in the target\'s stores (HBASE_THRIFT2_PORT), or ingest in full.'
     )
 
 
