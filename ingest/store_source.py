@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -38,8 +39,11 @@ class StoreCut:
 class StoreSource(Protocol):
     """A store that can be landed. Made from its settings; connects when asked."""
 
-    def cut(self, taken_at: datetime) -> StoreCut:
+    def cut(self, taken_at: datetime, tables: Sequence[str] = ()) -> StoreCut:
         """Returns the moment at which all its tables will be read, as near to `taken_at` as the server allows.
+
+        Args:
+            tables: names in the store; the cut's note says what stands in the way of reading them as of one moment.
 
         Raises:
             MachineError: the server does not answer.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -44,11 +45,11 @@ class HBaseSource:
         self._settings = settings
         self._settle_ms = settle_ms
 
-    def cut(self, taken_at: datetime) -> StoreCut:
+    def cut(self, taken_at: datetime, tables: Sequence[str] = ()) -> StoreCut:
         """Returns the moment before which cells must be written to be read: `taken_at`, or now where that is later."""
         with hbase_client.connected(self._settings) as connection:
             at = min(to_millis(taken_at), time.time_ns() // 1_000_000)
-            single = _tables_of_one_version(connection)
+            single = _of_one_version(connection, tables)
         note = ""
         if single:
             note = (
@@ -132,11 +133,11 @@ def key_filter(layout: Layout) -> bytes | None:
     return b" OR ".join((b"FirstKeyOnlyFilter()", *wanted))
 
 
-def _tables_of_one_version(connection: Any) -> list[str]:
-    """Returns the tables of which some family keeps one version of a cell."""
-    names = sorted(each.decode(errors="replace") for each in connection.tables())
+def _of_one_version(connection: Any, tables: Sequence[str]) -> list[str]:
+    """Returns which of the tables that exist have a family that keeps one version of a cell."""
+    known = {each.decode(errors="replace") for each in connection.tables()}
     return [
         name
-        for name in names
-        if any(family["max_versions"] == 1 for family in connection.table(name).families().values())
+        for name in tables
+        if name in known and any(each["max_versions"] == 1 for each in connection.table(name).families().values())
     ]

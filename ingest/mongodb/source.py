@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -35,7 +35,7 @@ class MongoSource:
     def __init__(self, settings: MongoSettings) -> None:
         self._settings = settings
 
-    def cut(self, taken_at: datetime) -> StoreCut:
+    def cut(self, taken_at: datetime, tables: Sequence[str] = ()) -> StoreCut:
         """Returns the latest moment of which a majority of the servers has the data."""
         with self._database() as database:
             moment = latest_moment(database)

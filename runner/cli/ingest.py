@@ -242,6 +242,7 @@ class Landing:
             for line in rest:
                 say(f"{'':<10}{line}")
             if not found.is_equal:
+                say(f"{'':<10}land it again: run ingest {table.label} --full --force")
                 differs.append(table.label)
         return differs
 
@@ -297,7 +298,9 @@ class Landing:
 
             from ingest.landing import Snapshot
 
-            self._snapshot = Snapshot(snapshot_id=uuid.uuid4().hex, taken_at=datetime.now(UTC))
+            now = datetime.now(UTC)
+            now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # HBase counts milliseconds
+            self._snapshot = Snapshot(snapshot_id=uuid.uuid4().hex, taken_at=now)
         return self._snapshot
 
     def _source(self, table: SourceTable) -> StoreSource:
@@ -309,8 +312,10 @@ class Landing:
         """Returns the moment of a store: taken once, for all of its tables."""
         if table.store not in self._cuts:
             taken_at = self._taken().taken_at
-            for store in sorted({each.store for each in self._tables if self._from_store(each)}):
-                self._cuts[store] = cut = store_source(self._project, store).cut(taken_at)
+            wanted = [each for each in self._tables if self._from_store(each)]
+            for store in sorted({each.store for each in wanted}):
+                names = [each.stored_as or each.name for each in wanted if each.store == store]
+                self._cuts[store] = cut = store_source(self._project, store).cut(taken_at, names)
                 if cut.note:
                     say(f"{click.style('note    ', fg='yellow')}  {store}: {cut.note}")
         return self._cuts[table.store]
@@ -403,14 +408,17 @@ def _infer(project: Project, words: Sequence[str]) -> int:
 def _draft(stores: Stores, store: str, table: str) -> str:
     from ingest.infer import infer, sample_hbase, sample_mongodb
 
+    records: list[Any]
     if store == "mongodb" and stores.mongodb is not None:
-        from stores.mongo_client import database
+        from stores.mongo_client import connect
 
-        records: list[Any] = sample_mongodb(database(stores.mongodb), table, _SAMPLE)
+        with connect(stores.mongodb) as client:
+            records = sample_mongodb(client[stores.mongodb.database], table, _SAMPLE)
     elif store == "hbase" and stores.hbase is not None:
-        from stores.hbase_client import connect
+        from stores.hbase_client import connected
 
-        records = sample_hbase(connect(stores.hbase), table, _SAMPLE)
+        with connected(stores.hbase) as connection:
+            records = sample_hbase(connection, table, _SAMPLE)
     else:
         raise ProjectError(f'the target does not say how to reach "{store}". Give it under its "stores".')
     return infer(records, source=store, table=table, sample_size=_SAMPLE).text

@@ -282,7 +282,8 @@ def test_the_cut_is_now_at_the_latest_and_reading_waits_for_it(settings: HBaseSe
 def test_the_cut_warns_of_tables_that_keep_one_version(settings: HBaseSettings) -> None:
     own = replace(settings, table_prefix=f"{PREFIX}_single")
     make(own, "visits", versions=1)
-    assert HBaseSource(own).cut(datetime(2025, 1, 1, tzinfo=UTC)).note == (
+    assert HBaseSource(own).cut(datetime(2025, 1, 1, tzinfo=UTC), ["others"]).note == ""
+    assert HBaseSource(own).cut(datetime(2025, 1, 1, tzinfo=UTC), ["visits", "others"]).note == (
         "these tables have families that keep one version of a cell: visits. What is overwritten while they are read "
         "is missing; let them keep 3."
     )
