@@ -145,3 +145,6 @@ class StoreLoading:
 def _tell(loaded: Loaded) -> None:
     for line in loaded.lines():
         say(line)
+    partly = [each for each in loaded.coverage if each.is_seen and each.filled < 1]
+    if partly:
+        say(f"  not in all records: {', '.join(f'{each.path} {each.filled:.1%}' for each in partly)}")
