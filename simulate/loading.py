@@ -32,8 +32,8 @@ _Result = TypeVar("_Result")
 _Task = TypeVar("_Task")
 
 PATIENCE_SECONDS = 60.0  # for which a server may be away in the middle of a load
-_FIRST_WAIT, _LONGEST_WAIT = 0.2, 5.0  # seconds between two tries
-_BYTES_PER_WORKER = 16 << 20  # fewer are not worth the start of a process
+_FIRST_WAIT, _LONGEST_WAIT = 0.2, 2.0  # seconds between two tries
+_BYTES_PER_WORKER = 8 << 20  # fewer are not worth the start of a process
 _KEY_BYTES = 8
 
 
@@ -126,8 +126,8 @@ class Plan:
         make_writer: makes a process's writer; can be pickled.
         place: the store in messages.
         recipe: what, beside the bytes, decides what is written; a mark of another recipe counts for nothing.
-        prepare_table, finish_table: are called once, before the first and after the last record is written; the first
-            returns what the store could not do.
+        records: about how many the units hold.
+        note: what the store could not do for the table; empty where all is well.
     """
 
     table: TableFiles
