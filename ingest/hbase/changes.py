@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -12,7 +13,7 @@ import happybase
 import thriftpy2
 
 from ingest.hbase.ranges import KEYS_ONLY
-from ingest.hbase.scan import Scan, resumed
+from ingest.hbase.scan import Line, Scan, fetch, resumed
 from ingest.hbase.wire import RowReader, Rows, get_rows_call, speaks_plainly
 from stores import hbase_client
 from stores.settings import HBaseSettings
@@ -42,6 +43,7 @@ service THBaseService {
 }
 """
 _MOST_KEYS = 500  # rows asked for by key in one message
+_OTHERS, _PATIENCE = 20, 50  # rows that a scan may meet for each one wanted, and how many it is given in advance
 
 
 def changed_rows(settings: HBaseSettings, scan: Scan, since_ms: int, until_ms: int) -> Iterator[Rows]:
@@ -58,14 +60,12 @@ def changed_rows(settings: HBaseSettings, scan: Scan, since_ms: int, until_ms: i
 
 def _fetch(settings: HBaseSettings, scan: Scan, *, since_ms: int, until_ms: int) -> Iterator[Rows]:
     thrift = _interface()
-    connection = hbase_client.connect(settings)
     finder: Any = None
+    gatherer = _Gatherer(settings, replace(scan, until_ms=until_ms, batch_rows=_MOST_KEYS))
     try:
         finder = hbase_client.connect_thrift2(settings, thrift.THBaseService)
-        table = connection.table(scan.table)
-        columns = scan.columns or tuple(sorted(table.families()))
         scanner = finder.openScanner(
-            table.name,
+            gatherer.table_name(),
             thrift.TScan(
                 startRow=scan.start,
                 stopRow=scan.stop,
@@ -76,31 +76,77 @@ def _fetch(settings: HBaseSettings, scan: Scan, *, since_ms: int, until_ms: int)
             ),
         )
         while found := finder.getScannerRows(scanner, _MOST_KEYS):
-            keys = [each.row for each in found]
-            rows = _rows_of(settings, connection, table, keys, columns, until_ms)
-            yield Rows(rows.keys, rows.cells, keys[-1])
-        with suppress(*hbase_client.CONNECTION_ERRORS):
-            finder.closeScanner(scanner)
+            yield gatherer.rows([each.row for each in found])
+        finder.closeScanner(scanner)
     finally:
-        for each in (connection, finder):
+        gatherer.close()
+        if finder is not None:
             with suppress(*hbase_client.CONNECTION_ERRORS):
-                if each is not None:
-                    each.close()
+                finder.close()
 
 
-def _rows_of(
-    settings: HBaseSettings,
-    connection: happybase.Connection,
-    table: happybase.Table,
-    keys: Sequence[bytes],
-    columns: Sequence[bytes],
-    until_ms: int,
-) -> Rows:
-    if speaks_plainly(settings):
-        connection.transport.sock.sendall(get_rows_call(table.name, keys, columns, until_ms))
-        return RowReader(connection.transport.sock).read()
-    found = connection.client.getRowsWithColumnsTs(table.name, keys, list(columns), until_ms, {})
-    return Rows.of_thrift(found)
+class _Gatherer:
+    """Gets whole rows by their keys, by a scan across them where they lie close together, else one by one.
+
+    A row costs the server 20 times as much by its key as in a scan.
+    """
+
+    def __init__(self, settings: HBaseSettings, scan: Scan) -> None:
+        self._settings = settings
+        self._scan = scan
+        self._line = Line()
+        self._is_dense = True
+        self._families: tuple[bytes, ...] = ()
+
+    def close(self) -> None:
+        self._line.close()
+
+    def table_name(self) -> bytes:
+        """Returns the table's whole name."""
+        return bytes(self._connection().table(self._scan.table).name)
+
+    def rows(self, keys: list[bytes]) -> Rows:
+        """Returns the rows of the keys, which are in order, as far as they still are."""
+        found = Rows([], [], keys[-1])
+        left = self._scanned(keys, found) if self._is_dense else keys
+        if left:
+            rest = self._by_key(left)
+            found.keys.extend(rest.keys)
+            found.cells.extend(rest.cells)
+        return found
+
+    def _scanned(self, keys: list[bytes], found: Rows) -> list[bytes]:
+        """Adds rows by a scan until it meets too many others; returns the keys that it did not come to."""
+        wanted = frozenset(keys)
+        seen = 0
+        scan = replace(self._scan, start=keys[0], stop=keys[-1] + b"\0")
+        with closing(fetch(self._settings, scan, line=self._line)) as batches:
+            for rows in batches:
+                seen += len(rows)
+                for key, cells in zip(rows.keys, rows.cells, strict=True):
+                    if key in wanted:
+                        found.keys.append(key)
+                        found.cells.append(cells)
+                if seen > _OTHERS * (len(found.keys) + _PATIENCE):
+                    self._is_dense = False
+                    return [key for key in keys if key > rows.keys[-1]]
+        return []
+
+    def _by_key(self, keys: Sequence[bytes]) -> Rows:
+        connection, until = self._connection(), self._scan.until_ms
+        assert until is not None
+        table = connection.table(self._scan.table)
+        columns = self._scan.columns or self._families or tuple(sorted(table.families()))
+        self._families = columns
+        if speaks_plainly(self._settings):
+            connection.transport.sock.sendall(get_rows_call(table.name, keys, columns, until))
+            return RowReader(connection.transport.sock).read()
+        return Rows.of_thrift(connection.client.getRowsWithColumnsTs(table.name, keys, list(columns), until, {}))
+
+    def _connection(self) -> happybase.Connection:
+        if self._line.connection is None:
+            self._line.connection = hbase_client.connect(self._settings)
+        return self._line.connection
 
 
 def _thrift_column(thrift: Any, column: bytes) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -92,7 +92,7 @@ def scan_rows(
     """
     used = line or Line()
     try:
-        yield from resumed(settings, scan, partial(_fetch, line=used), patience_seconds=patience_seconds)
+        yield from resumed(settings, scan, partial(fetch, line=used), patience_seconds=patience_seconds)
     finally:
         if line is None:
             used.close()
@@ -150,7 +150,13 @@ def _raise_if_lasting(settings: HBaseSettings, scan: Scan, error: BaseException,
     ) from error
 
 
-def _fetch(settings: HBaseSettings, scan: Scan, *, line: Line) -> Iterator[Rows]:
+def fetch(settings: HBaseSettings, scan: Scan, *, line: Line) -> Generator[Rows, None, None]:
+    """Yields the rows of a scan in batches, until it ends or fails.
+
+    Raises:
+        MachineError: nothing answers.
+        ServerRefused, OSError, thriftpy2's TException: the scan, the connection or the server is lost.
+    """
     connection = line.connection or hbase_client.connect(settings)
     line.connection = None  # given back when all has gone well
     try:

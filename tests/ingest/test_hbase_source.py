@@ -257,13 +257,32 @@ def test_rows_changed_since_are_read_whole(settings: HBaseSettings) -> None:
     assert [{**row, "_counted": 0} for row in changed] == [{**row, "_counted": 0} for row in unchanged]
 
 
-def test_changes_by_way_of_happybase_are_the_same(settings: HBaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_few_changes_far_apart_are_got_by_their_keys(
+    settings: HBaseSettings, monkeypatch: pytest.MonkeyPatch, is_plain: bool
+) -> None:
     from ingest.hbase import changes
 
-    fast = read(reader(settings, since_ms="0", until_ms="5000"))
-    monkeypatch.setattr(changes, "speaks_plainly", lambda _: False)
-    assert read(reader(settings, since_ms="0", until_ms="5000")) == fast
-    assert len(fast) == 3000
+    asked: list[bytes] = []
+    by_key = changes._Gatherer._by_key
+
+    def noted(self: Any, keys: list[bytes]) -> Any:
+        asked.extend(keys)
+        return by_key(self, keys)
+
+    monkeypatch.setattr(changes._Gatherer, "_by_key", noted)
+    monkeypatch.setattr(changes, "speaks_plainly", lambda _: is_plain)
+    make(settings, f"sparse{is_plain}")
+    contract = replace(CONTRACT, stored_as=f"sparse{is_plain}")
+    visits = sorted((visit(index) for index in range(3000)), key=key_of)
+    write(settings, contract.name_in_store, visits, at=1_000)
+    some = [visits[index] for index in (0, 1, 700, 1400, 2100, 2999)]
+    write(settings, contract.name_in_store, [{**each, "status": "late"} for each in some], at=2_000)
+    changed = read(reader(settings, contract, since_ms="2000", until_ms="2001"))
+    assert [row["session_id"] for row in changed] == [each["session_id"] for each in some]
+    assert {row["status"] for row in changed} == {"late"}
+    assert [row["pages"] for row in changed] == [each["pages"] for each in some]
+    assert key_of(some[-1]) in asked and key_of(some[0]) not in asked, "a scan came first and gave up"
 
 
 def test_the_cut_is_now_at_the_latest_and_reading_waits_for_it(settings: HBaseSettings) -> None:
