@@ -275,12 +275,7 @@ class _Visit:
         session["page_views"] = [{**view, "timestamp": moved(view["timestamp"])} for view in session["page_views"]]
         if self.order is None:
             return _Visit(session, None)
-        placed = datetime.fromisoformat(self.order["timestamp"])
-        # An order's own time is cut to milliseconds: it may lie just before the second that it belongs to.
-        placed += (
-            timedelta(milliseconds=1) if placed < datetime.fromisoformat(self.session["end_time"]) else timedelta()
-        )
-        return _Visit(session, {**self.order, "timestamp": moved(placed.isoformat())})
+        return _Visit(session, {**self.order, "timestamp": moved(self.order["timestamp"])})
 
 
 class _Visitors:

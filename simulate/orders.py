@@ -146,8 +146,7 @@ def table_of(orders: Orders, money: Money, settings: ShopSettings, first: int, l
             ),
             "session_id": linked,
             "user_id": user_ids(orders.users[first:last]),
-            # whole milliseconds: MongoDB, where orders live, keeps no finer time
-            "timestamp": pa.array(orders.times[first:last] // 1_000 * 1_000, pa.timestamp("us", tz="UTC")),
+            "timestamp": pa.array(orders.times[first:last], pa.timestamp("us", tz="UTC")),
             "items": pa.ListArray.from_arrays(pa.array(orders.offsets[first : last + 1] - begin, pa.int32()), items),
             "subtotal": pa.array(money.subtotal[first:last]),
             "discount": pa.array(money.discount[first:last]),

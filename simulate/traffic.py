@@ -100,9 +100,12 @@ def table_of(sessions: Sessions, catalogue: Catalogue, people: People) -> pa.Tab
 
 
 def draw_microseconds(rng: np.random.Generator, seconds: IntArray, latest: int) -> IntArray:
-    """Returns the moments in microseconds, a share of them with a fraction of a second, none after `latest` seconds."""
+    """Returns the moments in microseconds, a share of them with a fraction of a second, none after `latest` seconds.
+
+    The fraction is of whole milliseconds: MongoDB's dates keep no finer time.
+    """
     fraction = np.where(rng.random(len(seconds)) < _MICROSECOND_SHARE, rng.integers(1, 1_000_000, len(seconds)), 0)
-    return np.where(seconds < latest, seconds * 1_000_000 + fraction, seconds * 1_000_000)
+    return np.where(seconds < latest, seconds * 1_000_000 + fraction // 1_000 * 1_000, seconds * 1_000_000)
 
 
 def split_durations(offsets: IntArray, duration: IntArray, weights: FloatArray) -> tuple[IntArray, IntArray]:
