@@ -62,6 +62,9 @@ if TYPE_CHECKING:
 )
 @click.option("--workers", type=click.IntRange(1), help="Processes that load; by default one for each core.")
 @click.option(
+    "--allow-missing", multiple=True, metavar="PATH", help="A mapped path that no record need have; can be repeated."
+)
+@click.option(
     "--live",
     "rate",
     type=click.FloatRange(min=0, min_open=True),
@@ -77,6 +80,7 @@ def generate_command(
     folder: Path | None,
     origin: Path | None,
     workers: int | None,
+    allow_missing: tuple[str, ...],
     rate: float | None,
     seconds: float | None,
     **settings: Any,
@@ -102,7 +106,7 @@ def generate_command(
         return
     names = names_of(into)
     stores = tuple(name for name in names if name != "files")
-    loading = StoreLoading(project, stores, workers=workers) if stores else None
+    loading = StoreLoading(project, stores, workers=workers, allow_missing=allow_missing) if stores else None
     if origin is not None:
         if loading is None:
             raise ProjectError("--from loads files into stores; name them: --into mongodb,hbase")

@@ -40,16 +40,25 @@ class StoreLoading:
     Args:
         stores: which of the target's.
         workers: processes; one for each core where None.
+        allow_missing: mapped paths that no record need have.
 
     Raises:
         ProjectError: the target does not say how to reach one of them.
     """
 
-    def __init__(self, project: Project, stores: Sequence[str], *, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        stores: Sequence[str],
+        *,
+        workers: int | None = None,
+        allow_missing: Sequence[str] = (),
+    ) -> None:
         self._project = project
         self._settings = open_stores(project)
         self._stores = stores
         self._workers = workers
+        self._allow_missing = allow_missing
         for name in stores:
             if getattr(self._settings, name) is None:
                 target = project.files.target
@@ -75,12 +84,23 @@ class StoreLoading:
         with progress_bar() as advance:
             if self._settings.mongodb is not None and "mongodb" in tables:
                 for loaded in load_into_mongodb(
-                    tables["mongodb"], self._settings.mongodb, progress=advance, workers=self._workers
+                    tables["mongodb"],
+                    self._settings.mongodb,
+                    progress=advance,
+                    workers=self._workers,
+                    allow_missing=self._allow_missing,
                 ):
                     _tell(loaded)
             if self._settings.hbase is not None and "hbase" in tables:
                 for table in tables["hbase"]:
-                    _tell(load_into_hbase(table, self._settings.hbase, progress=advance, workers=self._workers))
+                    loaded = load_into_hbase(
+                        table,
+                        self._settings.hbase,
+                        progress=advance,
+                        workers=self._workers,
+                        allow_missing=self._allow_missing,
+                    )
+                    _tell(loaded)
                 sessions, orders = self._table("hbase", _SESSIONS, folder), self._table("mongodb", _ORDERS, folder)
                 _tell(
                     load_product_metrics(
