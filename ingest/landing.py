@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -378,7 +379,7 @@ def workers_errors() -> Iterator[None]:
     """Raises what a worker found wrong with a file as itself, not as the failure of a Spark job."""
     try:
         yield
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:
         if full := _FULL_DISK.search(str(error)):
             raise MachineError(
                 f"the disk is full ({full.group()}). Nothing was published, and what was written is removed. "

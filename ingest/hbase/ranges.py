@@ -1,7 +1,8 @@
 """A table cut into ranges of keys of about equal size, without counting: by its regions, and by short looks into them.
 
-Regions are split by size, so each counts the same. Within a region, the tree of its keys' first bytes is walked with
-one-row scans, and each branch of one depth counts the same: ids are numbered or drawn evenly far more often than not.
+The tree of the keys' first bytes is walked with one-row scans, and each branch of one depth counts the same: ids are
+numbered or drawn evenly far more often than not. Where they are not, regions say so: they are split by size, so each
+counts as many branches as it has, but within bounds of their mean.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from stores.hbase_cells import prefix_stop
 KEYS_ONLY = b"FirstKeyOnlyFilter() AND KeyOnlyFilter()"
 _PIECES, _FEWEST_PIECES, _MOST_PIECES = 64, 4, 8  # in all if possible; of a share at least and at most
 _MOST_LOOKS = 1000  # each takes about 2 ms
+_FINE, _CHEAP_LOOKS = 4, 300  # more branches than pieces make them more equal, where few looks find them
+_UNLIKE = 4.0  # how many times the mean a region may hold, or a part of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +75,23 @@ def _largest(shares: Sequence[Sequence[Piece]]) -> float:
 
 
 def deal(pieces: Sequence[Piece], count: int) -> list[list[Piece]]:
-    """Returns up to `count` shares of the pieces, dealt there and back again: 0 1 1 0 0 1 1 0 …
+    """Returns up to `count` shares of the pieces, dealt in the order of Thue and Morse: 0 1 1 0 1 0 0 1 …
 
-    Keys given out in order often grow denser or thinner along the way, as users that came early have more sessions;
-    this evens out such a trend.
+    Keys often grow denser or thinner along the way, as users that came early have more sessions, and may do so again
+    and again; this evens out a trend and repeated ones. The n-th piece goes to the share of its digits' sum.
     """
     shares: list[list[Piece]] = [[] for _ in range(min(count, len(pieces)))]
-    order = [*range(len(shares)), *reversed(range(len(shares)))]
     for index, piece in enumerate(pieces):
-        shares[order[index % len(order)]].append(piece)
+        shares[_digit_sum(index, count) % count if len(shares) == count else index].append(piece)
     return shares
+
+
+def _digit_sum(number: int, base: int) -> int:
+    total = 0
+    while number:
+        number, digit = divmod(number, base)
+        total += digit
+    return total
 
 
 def cut_at(within: KeyRange, starts: Sequence[tuple[bytes, float]], count: int) -> list[Piece]:
@@ -108,11 +118,12 @@ def _weighed_starts(
     regions = [each for region in _regions(connection, table) if (each := region.meets(within)) is not None]
     if len(regions) >= wanted:
         return [(region.start, 1.0) for region in regions]
-    looks = _Looks(connection, table)
+    branches = _branches(_Looks(connection, table), regions, wanted)
+    mean = max(1.0, sum(map(len, branches)) / len(regions))
     starts: list[tuple[bytes, float]] = []
-    for region in regions:
-        found = _branches(looks, region, -(-wanted // len(regions)))
-        starts += [(branch, 1 / len(found)) for branch in found]
+    for region, keys in zip(regions, branches, strict=True):
+        weight = min(max(len(keys) / mean, 1 / _UNLIKE), _UNLIKE)
+        starts += [(key, weight / len(keys)) for key in keys] or [(region.start, 0.0)]
     return starts
 
 
@@ -141,25 +152,32 @@ class _Looks:
         return rows[0].row if rows else None
 
 
-def _branches(looks: _Looks, within: KeyRange, wanted: int) -> list[bytes]:
-    """Returns where at least `wanted` branches of the range's keys begin, if it has so many; all of one depth."""
-    branches = [(within.start, 0)]  # a branch's first key, and how many bytes all its keys share
-    while len(branches) < wanted and looks.left > 0:
-        inner = [each for start, shared in branches for each in _inner_branches(looks, within, start, shared)]
-        if len(inner) == len(branches) and all(len(start) < shared for start, shared in inner):
+def _branches(looks: _Looks, regions: Sequence[KeyRange], wanted: int) -> list[list[bytes]]:
+    """Returns of each region where branches of its keys begin: in all so many, if there are; all of one depth."""
+    levels = [[(region.start, 0)] for region in regions]  # a branch's first key, and how many bytes its keys share
+    before, now = 1, len(levels)
+    while now < wanted or (now < _FINE * wanted and now * (1 + now // before) <= _CHEAP_LOOKS):
+        deeper = [
+            [each for start, shared in level for each in _inner_branches(looks, region, start, shared)]
+            for region, level in zip(regions, levels, strict=True)
+        ]
+        if looks.left <= 0:
+            break  # not all of this depth is known
+        levels = deeper
+        before, now = max(1, now), sum(map(len, levels))
+        if all(len(start) < shared for level in levels for start, shared in level):
             break  # all keys end here
-        branches = inner
-    return [start for start, _ in branches] or [within.start]
+    return [[start for start, _ in level] for level in levels]
 
 
 def _inner_branches(looks: _Looks, within: KeyRange, start: bytes, shared: int) -> list[tuple[bytes, int]]:
     """Returns the branches of a branch, one byte deeper."""
     if len(start) < shared:
-        return [(start, shared)]  # a key that ends here
+        return [(start, shared + 1)]  # a key that ends here
     stop = prefix_stop(start[:shared]) if shared else None
     branch = KeyRange(start if shared else within.start, stop).meets(within)
     found: list[tuple[bytes, int]] = []
-    while branch is not None:
+    while branch is not None and looks.left > 0:
         key = looks.first(branch)
         if key is None:
             break

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.session import Command, project_options, say
+from runner.cli.session import Command, beside, project_options, say
 from runner.contracts import contract_of
 from runner.errors import NotFoundError, ProjectError
 from runner.model import SourceTable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from ingest.landing import Landed, Snapshot
+    from ingest.reconcile import Reconciliation
     from ingest.store_source import StoreCut, StoreSource
     from stores.settings import Stores
 
@@ -201,8 +203,9 @@ class Landing:
         """Lands tables; returns the labels of those that failed."""
         failed = []
         for table in tables:
+            land = self._land_store if self._from_store(table) else self._land_files
             try:
-                landed = self._land_store(spark, table) if self._from_store(table) else self._land_files(spark, table)
+                landed = beside(spark, partial(land, spark, table))
             except ProjectError as error:
                 failed.append(table.label)
                 say(f"{click.style('ERROR   ', fg='red')}  {table.label:<{self._width}} {error}")
@@ -212,26 +215,13 @@ class Landing:
 
     def reconcile(self, spark: SparkSession) -> list[str]:
         """Compares landed tables with their stores, as of the moment of each landing; returns the labels that differ."""
-        from ingest.landing import workers_errors
-        from ingest.reconcile import reconcile
-        from runner import delta
-
         differs = []
         for table in self._tables:
             if not self._from_store(table):
                 say(f"{'':<10}{table.label}: landed from files; there is no store to compare it with")
                 continue
             try:
-                contract = contract_of(table)
-                path = contract.ref.path(self._project.warehouse)
-                said = delta.metadata(path)
-                if said.get("kind") != "landing":
-                    raise ProjectError(f"{table.label} has not been landed. Land it: run ingest {table.label}")
-                source = self._source(table)
-                with workers_errors():
-                    cut = self._cut_of(said) or source.cut(self._taken().taken_at)
-                    stored = source.read(spark, contract, cut, partitions=self._partitions(spark))
-                    found = reconcile(spark, contract, stored, path)
+                found = beside(spark, partial(self._compare, spark, table))
             except ProjectError as error:
                 differs.append(table.label)
                 say(f"{click.style('ERROR   ', fg='red')}  {table.label:<{self._width}} {error}")
@@ -245,6 +235,22 @@ class Landing:
                 say(f"{'':<10}land it again: run ingest {table.label} --full --force")
                 differs.append(table.label)
         return differs
+
+    def _compare(self, spark: SparkSession, table: SourceTable) -> Reconciliation:
+        from ingest.landing import workers_errors
+        from ingest.reconcile import reconcile
+        from runner import delta
+
+        contract = contract_of(table)
+        path = contract.ref.path(self._project.warehouse)
+        said = delta.metadata(path)
+        if said.get("kind") != "landing":
+            raise ProjectError(f"{table.label} has not been landed. Land it: run ingest {table.label}")
+        source = self._source(table)
+        with workers_errors():
+            cut = self._cut_of(said) or source.cut(self._taken().taken_at)
+            stored = source.read(spark, contract, cut, partitions=self._partitions(spark))
+            return reconcile(spark, contract, stored, path)
 
     def write_artifact(self, command: Command) -> None:
         """Writes `target/sources.json`: of what moment each landed table is, and whether it is fresh."""

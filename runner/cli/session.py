@@ -7,11 +7,11 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import yaml
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runner.quality import Quality
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,6 +93,22 @@ class Command:
             yield session
         finally:
             session.stop()
+
+
+def beside(spark: SparkSession, work: Callable[[], _Result]) -> _Result:
+    """Returns what `work` returns, done in a thread of its own, so that Ctrl-C stops what Spark runs for it.
+
+    In the thread that gets the signal, a call to the JVM would be torn in the middle, and its answer lost.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            while not future.done():  # the next job, too
+                spark.sparkContext.cancelAllJobs()
+                wait([future], timeout=0.2)
+            raise
 
 
 def _input_bytes(target: Target) -> int:

@@ -155,12 +155,9 @@ def workers(pid: int) -> list[int]:
     return found
 
 
-def await_writing(shop: Place, process: subprocess.Popen[str]) -> None:
-    """Waits until the table's records are being written, or the process has ended."""
-    while process.poll() is None and not list(shop.sessions.glob("candidate-*/_is_quarantined=*")):
-        if list(shop.sessions.glob("candidate-*/_temporary/**/*.parquet")):
-            return
-        time.sleep(0.01)
+def stages(shop: Place) -> list[Path]:
+    """Returns what is being written beside the published files, which lie in folders of their own."""
+    return [*shop.sessions.glob("candidate-*/_delta_log"), *shop.sessions.glob("candidate-*/_is_quarantined=*")]
 
 
 def test_a_worker_that_dies_in_the_middle_loses_and_doubles_nothing(
@@ -170,7 +167,7 @@ def test_a_worker_that_dies_in_the_middle_loses_and_doubles_nothing(
     process = shop.start("ingest", "hbase", "--target", "stores", "--partitions", "1")
     killed: list[int] = []
     while process.poll() is None and not killed:
-        if list(shop.sessions.glob("candidate-*")):
+        if stages(shop):
             for each in workers(process.pid):
                 os.kill(each, signal.SIGKILL)
                 killed.append(each)
@@ -184,7 +181,7 @@ def test_a_worker_that_dies_in_the_middle_loses_and_doubles_nothing(
     else:
         assert process.returncode == 0, said
     assert len(session_ids(shop)) == len(set(session_ids(shop))) == SESSIONS
-    assert list(shop.sessions.glob("candidate-*/_delta_log")) == []
+    assert stages(shop) == []
 
 
 def test_ctrl_c_and_a_full_disk_leave_the_last_good_version(place: Callable[[str], Place], loaded: Place) -> None:
@@ -193,7 +190,7 @@ def test_ctrl_c_and_a_full_disk_leave_the_last_good_version(place: Callable[[str
     before = (delta.version(shop.sessions), sorted(session_ids(shop)))
 
     process = shop.start("ingest", "hbase", "--target", "stores", "--full", "--force")
-    while process.poll() is None and not list(shop.sessions.glob("candidate-*")):
+    while process.poll() is None and not stages(shop):
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=120)
@@ -211,7 +208,7 @@ def test_ctrl_c_and_a_full_disk_leave_the_last_good_version(place: Callable[[str
     assert "Traceback" not in said
 
     assert (delta.version(shop.sessions), sorted(session_ids(shop))) == before
-    assert list(shop.sessions.glob("candidate-*")) == []
+    assert stages(shop) == []
     done = shop.run("ingest", "hbase", "--target", "stores", "--full", "--force")
     assert done.returncode == 0, done.stderr
     assert sorted(session_ids(shop)) == before[1]
