@@ -191,10 +191,11 @@ def test_regions_are_joined_where_there_are_enough() -> None:
     assert cut_at(KeyRange(), [], 3) == [Piece(KeyRange(), 0.0)]
 
 
-def test_pieces_are_dealt_there_and_back_so_that_a_trend_evens_out() -> None:
+def test_pieces_are_dealt_so_that_trends_even_out() -> None:
     pieces = [Piece(KeyRange(bytes([index]), bytes([index + 1])), float(index)) for index in range(8)]
     shares = deal(pieces, 2)
-    assert [[piece.weight for piece in share] for share in shares] == [[0, 3, 4, 7], [1, 2, 5, 6]]
+    assert [[piece.weight for piece in share] for share in shares] == [[0, 3, 5, 6], [1, 2, 4, 7]]
+    assert [[piece.weight for piece in share] for share in deal(pieces, 3)] == [[0, 5, 7], [1, 3], [2, 4, 6]]
     assert deal(pieces[:2], 3) == [[pieces[0]], [pieces[1]]]
 
 
