@@ -1,6 +1,6 @@
 """Load a shop into HBase and MongoDB, drain it with bare clients, and land it: rates, and landing as a share of bare.
 
-    .venv/bin/python benchmarks/stores.py [--sessions 1000000] [--orders 500000] [--keep FOLDER]
+    .venv/bin/python benchmarks/store_landing.py [--sessions 1000000] [--orders 500000] [--keep FOLDER]
 
 Starts its own servers in a temporary folder: a real HBase, and the MongoDB emulator (in memory). A bare client only
 drains: `for _ in table.scan(batch_size=1000)` with happybase, `for _ in collection.find()` with pymongo; two of them are
