@@ -21,7 +21,8 @@ class StoreCut:
         taken_at: the moment, with its zone.
         kind: `snapshot`: the server reads all tables as of one cluster time; `write_time`: cells written later are left
             out by their timestamp; `none`: the server can do neither, and each table is as of its own reading.
-        at: what the store is told: a cluster time as [seconds, increment], milliseconds, or None.
+        at: what the store is told: a cluster time as [seconds, increment], the millisecond before which cells were
+            written, or None.
         note: what a reader of the data must know, such as why there is no common moment; empty where all is well.
     """
 

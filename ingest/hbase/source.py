@@ -46,9 +46,12 @@ class HBaseSource:
         self._settle_ms = settle_ms
 
     def cut(self, taken_at: datetime, tables: Sequence[str] = ()) -> StoreCut:
-        """Returns the moment before which cells must be written to be read: `taken_at`, or now where that is later."""
+        """Returns the moment up to which cells must be written to be read: `taken_at`, or now where that is later.
+
+        HBase counts milliseconds: that of the moment itself is read, so that what was written just before it is not lost.
+        """
         with hbase_client.connected(self._settings) as connection:
-            at = min(to_millis(taken_at), time.time_ns() // 1_000_000)
+            last = min(to_millis(taken_at), time.time_ns() // 1_000_000)
             single = _of_one_version(connection, tables)
         note = ""
         if single:
@@ -56,7 +59,7 @@ class HBaseSource:
                 f"these tables have families that keep one version of a cell: {', '.join(single)}. What is overwritten "
                 "while they are read is missing; let them keep 3."
             )
-        return StoreCut(taken_at=datetime.fromtimestamp(at / 1000, UTC), kind="write_time", at=at, note=note)
+        return StoreCut(taken_at=datetime.fromtimestamp(last / 1000, UTC), kind="write_time", at=last + 1, note=note)
 
     def count(self, contract: Contract, cut: StoreCut) -> int:
         """Returns how many rows the table has as of the cut. Thrift cannot count: the keys are read, in two shares."""
