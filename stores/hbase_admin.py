@@ -124,7 +124,7 @@ def _refused(settings: HBaseSettings, name: str, error: BaseException) -> Machin
 @cache
 def _interface() -> Any:
     # parse_fp wants a module name that ends so
-    return parse_fp(io.StringIO(_INTERFACE), "sluice_hbase2_thrift")
+    return parse_fp(io.StringIO(_INTERFACE), "sluice_hbase2_admin_thrift")
 
 
 def _client(settings: HBaseSettings) -> Any:

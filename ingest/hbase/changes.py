@@ -156,4 +156,4 @@ def _thrift_column(thrift: Any, column: bytes) -> Any:
 
 @cache
 def _interface() -> Any:
-    return thriftpy2.load_fp(io.StringIO(_INTERFACE), "sluice_hbase2_thrift")
+    return thriftpy2.load_fp(io.StringIO(_INTERFACE), "sluice_hbase2_scan_thrift")
