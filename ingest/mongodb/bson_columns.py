@@ -302,7 +302,7 @@ def _decimal128_units(batch: RawBatch, at: Ints, data_type: DecimalType) -> tupl
         (high & np.uint64(0x0001_FFFF_FFFF_FFFF)) == 0
     )
     limit = min(10**data_type.precision, _LARGEST_UNITS)
-    good &= low < np.uint64(limit)
+    good &= low < np.uint64(2**63)
     shift = ((high >> np.uint64(49)) & np.uint64(0x3FFF)).astype(np.int64) - _EXPONENT_BIAS + data_type.scale
     units = np.where(good, low, 0).astype(np.int64)
     if shift.any():
@@ -316,9 +316,9 @@ def _decimal128_units(batch: RawBatch, at: Ints, data_type: DecimalType) -> tupl
             elif power >= -18:
                 whole, rest = np.divmod(units[those], 10**-power)
                 units[those] = whole + (2 * rest >= 10**-power)
-            else:
-                units[those] = 0
-        good &= units < limit
+            else:  # of 19 places cut off, no more than 64 bits make one half
+                units[those] = (power == -19) & (units[those] >= 5 * 10**18)
+    good &= units < limit
     negative = high >> np.uint64(63) == 1
     if negative.any():
         units[negative] *= -1

@@ -320,6 +320,30 @@ def test_a_double_is_rounded_as_it_is_written_and_a_decimal_is_exact() -> None:
     ]
 
 
+def test_decimals_of_many_places_take_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        "1339.4500000000003",
+        "-0.00499999999999999999",
+        "5E-3",
+        "5000000000000000000E-21",
+        "4999999999999999999E-21",
+        "-9223372036854775807E-21",
+        "9223372036854775807E-22",
+        "9223372036854775807E-15",
+        "99999999999.99E-2",
+        "999999999999.4E-2",
+    ]
+    documents = encoded(*[{"id": str(index), "total": Decimal128(text)} for index, text in enumerate(texts)])
+    assert exactly(ORDER, documents, monkeypatch) == 0
+    agree(documents, ORDER)
+    assert [str(row["total"]) for row in rows(documents, ORDER)] == [
+        "1339.45", "0.00", "0.01", "0.01", "0.00", "-0.01", "0.00", "9223.37", "1000000000.00", "9999999999.99",
+    ]  # fmt: skip
+    too_large = encoded({"id": "a", "total": Decimal128("9999999999.995")}, {"id": "b", "total": Decimal128("1E+10")})
+    assert exactly(ORDER, too_large, monkeypatch) == 2
+    agree(too_large, ORDER)
+
+
 def test_an_empty_reply_gives_no_batch() -> None:
     assert list(BatchDecoder(CONTRACT, "x").decode(b"")) == []
 
