@@ -1,6 +1,6 @@
 """Load a shop into HBase and MongoDB, drain it with bare clients, and land it: rates, and landing as a share of bare.
 
-    .venv/bin/python benchmarks/store_landing.py [--sessions 1000000] [--orders 500000] [--keep FOLDER]
+    .venv/bin/python benchmarks/store_landing.py [--sessions 1000000] [--orders 500000] [--only MongoDB]
 
 Starts its own servers in a temporary folder: a real HBase, and the MongoDB emulator (in memory). A bare client only
 drains: `for _ in table.scan(batch_size=1000)` with happybase, `for _ in collection.find()` with pymongo; two of them are
@@ -34,7 +34,7 @@ from services.hbase import HBase
 from services.mongodb import MongoDB
 from simulate.into_hbase import load_into_hbase
 from simulate.into_mongodb import load_into_mongodb
-from simulate.loaded import TableFiles
+from simulate.loaded import Loaded, TableFiles
 from simulate.settings import ShopSettings
 from simulate.shop import generate
 from stores.hbase_client import connected
@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=1_000_000)
     parser.add_argument("--orders", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--only", choices=("HBase", "MongoDB"), help="Measure one of the two.")
     parser.add_argument("--keep", type=Path, help="Work in this folder and leave everything there.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -134,16 +135,16 @@ def measure(folder: Path, hbase: HBase, mongodb: MongoDB, options: argparse.Name
     to_hbase = HBaseSettings(port=hbase.port, thrift2_port=hbase.thrift2_port)
     to_mongodb = MongoSettings(uri=mongodb.uri)
     print("| loaded | records | seconds | records/s |\n|---|---|---|---|", flush=True)
-    visits = load_into_hbase(files_of(sessions, data, "sessions_*.json"), to_hbase)
-    (baskets,) = load_into_mongodb([files_of(orders, data, "transactions.json")], to_mongodb)
-    for name, loaded in (("sessions into HBase", visits), ("orders into MongoDB", baskets)):
-        print(f"| {name} | {loaded.written:,} | {loaded.seconds:.0f} | {loaded.rate:,.0f} |", flush=True)
+    stores: list[tuple[Any, ...]] = []
+    if options.only != "MongoDB":
+        tell_loaded("sessions into HBase", load_into_hbase(files_of(sessions, data, "sessions_*.json"), to_hbase))
+        stores.append(("HBase", drain_hbase, to_hbase, HBaseSource(to_hbase), sessions, middle_of_hbase(to_hbase)))
+    if options.only != "HBase":
+        (baskets,) = load_into_mongodb([files_of(orders, data, "transactions.json")], to_mongodb)
+        tell_loaded("orders into MongoDB", baskets)
+        middle = middle_of_mongodb(to_mongodb)
+        stores.append(("MongoDB", drain_mongodb, to_mongodb, MongoSource(to_mongodb), orders, middle))
     spark = spark_session(scratch=folder / "scratch", master="local[2, 4]")
-    at = middle_of_hbase(to_hbase), middle_of_mongodb(to_mongodb)
-    stores = (
-        ("HBase", drain_hbase, to_hbase, HBaseSource(to_hbase), sessions, at[0]),
-        ("MongoDB", drain_mongodb, to_mongodb, MongoSource(to_mongodb), orders, at[1]),
-    )
     print("\n| store | clients | bare, records/s | landed, records/s | share |\n|---|---|---|---|---|", flush=True)
     for name, drain, settings, source, contract, middle in stores:
         landed(spark, source, contract, contract.source, folder / "warm", 2)  # the JVM compiles on the way
@@ -158,6 +159,11 @@ def measure(folder: Path, hbase: HBase, mongodb: MongoDB, options: argparse.Name
             fastest, ours = max(pair[0] for pair in pairs), max(pair[1] for pair in pairs)
             print(f"| {name} | {len(parts)} | {fastest:,.0f} | {ours:,.0f} | {ours / fastest:.2f} |", flush=True)
     spark.stop()
+
+
+def tell_loaded(name: str, loaded: Loaded) -> None:
+    """Prints a row of the first table."""
+    print(f"| {name} | {loaded.written:,} | {loaded.seconds:.0f} | {loaded.rate:,.0f} |", flush=True)
 
 
 def files_of(contract: Contract, data: Path, pattern: str) -> TableFiles:
