@@ -131,11 +131,6 @@ class Staged:
     seen: Mapping[str, Any]
     shape: Shape
 
-    def discard(self) -> None:
-        """Removes both candidates, as far as they are still there."""
-        delta.discard(self.good.path)
-        delta.discard(self.bad.path)
-
 
 def land(
     spark: SparkSession,

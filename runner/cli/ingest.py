@@ -111,12 +111,11 @@ def ingest_command(
     if waiting or reconciled or every is not None:  # a run with nothing to do starts no Spark
         with command.spark(stores=source.stores) as spark:
             failed = landing.land(spark, waiting)
-            landing.write_artifact(command)
             while every is not None:
+                landing.write_artifact(command)
                 time.sleep(every)
                 landing = Landing(project, tables, source)
                 landing.land(spark, landing.skip_unchanged())
-                landing.write_artifact(command)
             differs = landing.reconcile(spark) if reconciled else []
     landing.write_artifact(command)
     say(f"run: {len(tables) - len(failed)} of {len(tables)} tables landed in {command.elapsed:.1f} s.")
@@ -246,7 +245,7 @@ class Landing:
         said = delta.metadata(path)
         if said.get("kind") != "landing":
             raise ProjectError(f"{table.label} has not been landed. Land it: run ingest {table.label}")
-        source = self._source(table)
+        source = self._source(table.store)
         with workers_errors():
             cut = self._cut_of(said) or source.cut(self._taken().taken_at)
             stored = source.read(spark, contract, cut, partitions=self._partitions(spark))
@@ -282,7 +281,7 @@ class Landing:
         contract = contract_of(table)
         how = StoreLanding(
             store=table.store,
-            source=self._source(table),
+            source=self._source(table.store),
             cut=self._cut(table),
             snapshot=self._taken(),
             warehouse=self._project.warehouse,
@@ -309,10 +308,10 @@ class Landing:
             self._snapshot = Snapshot(snapshot_id=uuid.uuid4().hex, taken_at=now)
         return self._snapshot
 
-    def _source(self, table: SourceTable) -> StoreSource:
-        if table.store not in self._sources:
-            self._sources[table.store] = store_source(self._project, table.store)
-        return self._sources[table.store]
+    def _source(self, store: str) -> StoreSource:
+        if store not in self._sources:
+            self._sources[store] = store_source(self._project, store)
+        return self._sources[store]
 
     def _cut(self, table: SourceTable) -> StoreCut:
         """Returns the moment of a store: taken once, for all of its tables."""
@@ -321,7 +320,7 @@ class Landing:
             wanted = [each for each in self._tables if self._from_store(each)]
             for store in sorted({each.store for each in wanted}):
                 names = [each.stored_as or each.name for each in wanted if each.store == store]
-                self._cuts[store] = cut = store_source(self._project, store).cut(taken_at, names)
+                self._cuts[store] = cut = self._source(store).cut(taken_at, names)
                 if cut.note:
                     say(f"{click.style('note    ', fg='yellow')}  {store}: {cut.note}")
         return self._cuts[table.store]
