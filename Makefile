@@ -1,6 +1,6 @@
 # Everything that people and CI call. Each target makes the environment in .venv if it is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format lock bench services-up services-down services-status clean
+.PHONY: help dbt demo test test-fast lint format lock bench services-up services-down services-status clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -40,8 +40,12 @@ services-down: .venv/ready ## stop them; their data stay in target/services
 services-status: .venv/ready ## say what runs, where, and where the logs are
 	@$(BIN)/python -m services status
 
-lock: ## renew requirements.lock from pyproject.toml (needs uv)
+dbt: .venv/ready ## make the environment with dbt Core that tests and benchmarks compare with (the tests make it, too)
+	@PYTHON=$(BIN)/python scripts/dbt-environment
+
+lock: ## renew the lock files from pyproject.toml and tests/dbt/requirements.in (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --output-file requirements.lock
+	uv pip compile tests/dbt/requirements.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --output-file tests/dbt/requirements.lock
 
 clean: ## remove what was generated: data, warehouse, target; stops the servers, whose data are in target
 	@if [ -d target/services ]; then $(BIN)/python -m services down; fi

@@ -3,6 +3,7 @@
     ProjectError                 something in the project needs a change; printed as one line, exit 2
     ├── NotFoundError            a name that nothing has, with the nearest name
     ├── FormatError              a file that cannot be read as what it should be
+    ├── NothingSelected          what was asked for (`state:modified`, `failed:`) holds of nothing now; printed, exit 0
     ├── ContractError            data or a model's result that breaks what was promised of it
     └── MachineError             the machine lacks something (Java, jars, a server)
 
@@ -21,6 +22,10 @@ class ProjectError(Exception):
 
 class FormatError(ProjectError):
     """A file is not what it should be: broken YAML, an unknown key, truncated JSON."""
+
+
+class NothingSelected(ProjectError):
+    """A selector of what changes between runs chooses nothing: there is nothing to do, and nothing is wrong."""
 
 
 class ContractError(ProjectError):

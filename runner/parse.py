@@ -56,7 +56,7 @@ class Project:
 
     def selectables(self) -> list[Selectable]:
         """Returns what selection knows of every node: sources, then models, each by name."""
-        return [_selectable(node) for node in self.nodes()]
+        return [_selectable(node, self) for node in self.nodes()]
 
     def nodes(self) -> list[Model | SourceTable]:
         """Returns every landed table and every model."""
@@ -70,7 +70,7 @@ class Project:
         Raises:
             ProjectError: a selector is wrong or matches nothing, or leaves none of the kinds.
         """
-        chosen = select(self.selectables(), self.graph, include=include, exclude=exclude)
+        chosen = select(self.selectables(), include=include, exclude=exclude, root=self.root, project=self.files.name)
         found = [node for node in self.graph.order if node in chosen and node.split(".", 1)[0] in kinds]
         if not found:
             raise ProjectError(f"the selection holds no {' and no '.join(kinds)}. Look at it with `run ls`.")
@@ -284,7 +284,7 @@ def _place_of(model: Model, word: str) -> str:
     return str(model.path)
 
 
-def _selectable(node: Model | SourceTable) -> Selectable:
+def _selectable(node: Model | SourceTable, project: Project) -> Selectable:
     if isinstance(node, SourceTable):
         return Selectable(
             id=node.unique_id,
@@ -292,7 +292,7 @@ def _selectable(node: Model | SourceTable) -> Selectable:
             name=node.name,
             resource_type="source",
             fqn=node.fqn,
-            path=node.path,
+            path=str(node.path),
             tags=node.tags,
         )
     return Selectable(
@@ -301,8 +301,9 @@ def _selectable(node: Model | SourceTable) -> Selectable:
         name=node.name,
         resource_type="model",
         fqn=node.fqn,
-        path=node.path,
-        patch_path=node.patch_path,
+        path=str(node.path),
+        patch_path=str(node.patch_path) if node.patch_path else None,
+        parents=project.graph.parents(node.unique_id),
         tags=node.config.tags,
-        config={"materialized": node.config.materialized, **node.config.values},
+        config=node.config.values,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +71,21 @@ def hbase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HBase]:
     server.start()
     yield server
     server.kill()  # its data go with the folder
+
+
+@pytest.fixture(scope="session")
+def dbt() -> Path:
+    """The executable of dbt Core 1.11 with dbt-spark's session method, to compare with; its Python stands beside it.
+
+    It lives in an environment of its own in the cache (`scripts/dbt-environment`, pinned in tests/dbt/requirements.lock),
+    made on first use. It holds the same pyspark as the project, which dbt-spark takes, and Delta through
+    `spark.jars` (`runner.spark.delta_jars`) in SPARK_CONF_DIR or PYSPARK_SUBMIT_ARGS.
+    """
+    script = Path(__file__).resolve().parent.parent / "scripts" / "dbt-environment"
+    done = subprocess.run(
+        [script], env={**os.environ, "PYTHON": sys.executable}, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return Path(done.stdout.strip())
 
 
 @pytest.fixture(scope="session")

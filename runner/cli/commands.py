@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from runner.errors import ProjectError
+from runner.errors import NothingSelected, ProjectError
 from runner.render import scrubbed
 
 _COMMANDS = {
@@ -68,6 +68,8 @@ def main(arguments: list[str] | None = None) -> Any:
     """Runs the command line; exits 0 where all is well, 1 where a model or check failed, 2 where the project is wrong."""
     try:
         code = cli.main(args=arguments, prog_name="run", standalone_mode=False)
+    except NothingSelected as error:
+        _end(f"run: {error} There is nothing to do.", 0)
     except ProjectError as error:
         _end(f"run: {scrubbed(str(error))}", 2)
     except click.UsageError as error:
