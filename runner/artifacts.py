@@ -13,7 +13,7 @@ from typing import Any
 from runner import delta
 from runner.compile import compiled_path
 from runner.execute import NodeResult
-from runner.model import Column, Model, SourceTable
+from runner.model import Column, Config, DataTest, Exposure, Group, Model, SourceTable, UnitTest
 from runner.parse import Project
 from runner.render import scrubbed
 from runner.warehouse import is_view
@@ -32,17 +32,26 @@ def write_artifact(project: Project, name: str, value: Mapping[str, Any]) -> Pat
 
 
 def manifest(project: Project, *, invocation_id: str, compiled: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Returns `manifest.json` (v12): every model, source and macro, and how they depend on each other.
+    """Returns `manifest.json` (v12): every node, source, check, exposure and macro, and how they depend on each other.
 
     Args:
         compiled: the SQL of models that were compiled, by unique id.
     """
     compiled = compiled or {}
-    nodes = {
-        model.unique_id: _model_node(project, model, compiled.get(model.unique_id)) for model in project.models.values()
-    }
+    models = {**project.buildable, **project.analyses}
+    nodes = {name: _model_node(project, model, compiled.get(name)) for name, model in models.items()}
+    nodes |= {name: _test_node(project, test, compiled.get(name)) for name, test in project.tests.items()}
     sources = {table.unique_id: _source_node(project, table) for table in project.sources.values()}
-    graph = project.graph
+    parents = _parent_map(project)
+    children: dict[str, list[str]] = {node: [] for node in parents}
+    for node, of in parents.items():
+        for parent in of:
+            children[parent].append(node)
+    groups = {name: _group_node(group) for name, group in project.groups.items()}
+    members: dict[str, list[str]] = {group.name: [] for group in project.groups.values()}
+    for model in project.buildable.values():
+        if model.group in members:
+            members[model.group].append(model.unique_id)
     return {
         "metadata": {
             **_metadata("manifest/v12", invocation_id),
@@ -55,19 +64,19 @@ def manifest(project: Project, *, invocation_id: str, compiled: Mapping[str, str
         "nodes": nodes,
         "sources": sources,
         "macros": {
-            f"macro.{project.files.name}.{macro.name}": {
+            macro.unique_id: {
                 "name": macro.name,
                 "resource_type": "macro",
-                "package_name": project.files.name,
+                "package_name": macro.package,
                 "path": str(macro.path),
                 "original_file_path": str(macro.path),
-                "unique_id": f"macro.{project.files.name}.{macro.name}",
+                "unique_id": macro.unique_id,
                 "macro_sql": macro.source,
                 "depends_on": {"macros": []},
-                "description": "",
+                "description": macro.description,
                 "meta": {},
                 "docs": {"show": True, "node_color": None},
-                "patch_path": None,
+                "patch_path": f"{macro.package}://{macro.patch_path}" if macro.patch_path else None,
                 "arguments": [],
                 "created_at": 0.0,
                 "supported_languages": None,
@@ -75,19 +84,31 @@ def manifest(project: Project, *, invocation_id: str, compiled: Mapping[str, str
             for macro in project.files.macros
         },
         "docs": {},
-        "exposures": {},
+        "exposures": {name: _exposure_node(exposure) for name, exposure in project.exposures.items()},
         "metrics": {},
-        "groups": {},
+        "groups": groups,
         "selectors": {},
         "disabled": {},
-        "parent_map": {node: list(graph.parents(node)) for node in graph.order},
-        "child_map": {node: list(graph.children(node)) for node in graph.order},
-        "group_map": {},
+        "parent_map": parents,
+        "child_map": {node: sorted(of) for node, of in children.items()},
+        "group_map": members,
         "saved_queries": {},
         "semantic_models": {},
-        "unit_tests": {},
+        "unit_tests": {name: _unit_test_node(project, test) for name, test in project.unit_tests.items()},
         "functions": {},
     }
+
+
+def _parent_map(project: Project) -> dict[str, list[str]]:
+    graph = project.graph
+    found = {node: list(graph.parents(node)) for node in graph.order}
+    found |= {model.unique_id: sorted(model.parents) for model in project.analyses.values()}
+    found |= {test.unique_id: sorted(test.parents) for test in project.tests.values()}
+    found |= {
+        test.unique_id: [model.unique_id] if (model := project.models.get(test.model)) else []
+        for test in project.unit_tests.values()
+    }
+    return found
 
 
 def run_results(
@@ -196,61 +217,166 @@ def _metadata(schema: str, invocation_id: str) -> dict[str, Any]:
     }
 
 
-def _model_node(project: Project, model: Model, sql: str | None) -> dict[str, Any]:
-    ephemeral = model.config.materialized == "ephemeral"
-    path = compiled_path(project, model)
+def _node(
+    project: Project, node: Model | DataTest, sql: str | None, checksum: str, path: Path | None
+) -> dict[str, Any]:
+    """Returns what nodes with a template have in common."""
     return {
         "database": None,
-        "schema": model.table.schema,
-        "name": model.name,
-        "resource_type": "model",
-        "package_name": project.files.name,
-        "path": "/".join(model.fqn[1:]) + ".sql",
-        "original_file_path": str(model.path),
-        "unique_id": model.unique_id,
-        "fqn": list(model.fqn),
-        "alias": model.table.name,
-        "checksum": {"name": "sha256", "checksum": hashlib.sha256(model.raw_sql.strip().encode()).hexdigest()},
-        "config": {"materialized": "view", "enabled": True, **model.config.values, "tags": list(model.config.tags)},
-        "tags": list(model.config.tags),
-        "description": model.description,
-        "columns": _columns(model.columns),
-        "meta": dict(model.meta),
-        "group": None,
+        "name": node.name,
+        "package_name": node.package,
+        "original_file_path": str(node.path),
+        "unique_id": node.unique_id,
+        "fqn": list(node.fqn),
+        "checksum": {"name": "sha256" if checksum else "none", "checksum": checksum},
+        "tags": list(node.config.tags),
+        "description": node.description,
         "docs": {"show": True, "node_color": None},
-        "patch_path": f"{project.files.name}://{model.patch_path}" if model.patch_path else None,
         "build_path": None,
         "unrendered_config": {},
         "created_at": 0.0,
-        "relation_name": None if ephemeral else str(model.table),
-        "raw_code": model.raw_sql,
-        "language": "sql",
-        "refs": [{"name": ref, "package": None, "version": None} for ref in model.refs],
-        "sources": [list(pair) for pair in model.sources],
+        "raw_code": node.raw_sql.strip("\n"),
+        "refs": [{"name": ref.name, "package": ref.package, "version": ref.version} for ref in node.refs],
+        "sources": [list(pair) for pair in node.sources],
         "metrics": [],
         "functions": [],
-        "depends_on": {
-            "macros": [f"macro.{project.files.name}.{macro}" for macro in model.macros],
-            "nodes": list(project.graph.parents(model.unique_id)),
-        },
-        "compiled_path": path.relative_to(project.root).as_posix() if sql is not None else None,
+        "depends_on": {"macros": list(node.macros), "nodes": sorted(node.parents)},
+        "compiled_path": path.relative_to(project.root).as_posix() if path is not None and sql is not None else None,
         "compiled": sql is not None,
         "compiled_code": sql,
         "extra_ctes_injected": sql is not None,
         "extra_ctes": [],
+        "doc_blocks": [],
+    }
+
+
+def _model_node(project: Project, model: Model, sql: str | None) -> dict[str, Any]:
+    ephemeral = model.config.materialized == "ephemeral"
+    checksum = hashlib.sha256(model.raw_sql.strip().encode()).hexdigest()
+    if model.resource_type == "seed":
+        checksum = hashlib.sha256((project.root / model.path).read_bytes()).hexdigest()
+    return {
+        **_node(project, model, sql, checksum, compiled_path(project, model)),
+        "schema": model.table.schema,
+        "resource_type": model.resource_type,
+        "path": "/".join(model.fqn[1:]) + model.path.suffix,
+        "alias": model.table.name,
+        "config": {"materialized": "view", "enabled": True, **model.config.values, "tags": list(model.config.tags)},
+        "columns": _columns(model.columns),
+        "meta": dict(model.meta),
+        "group": model.group,
+        "patch_path": f"{model.package}://{model.patch_path}" if model.patch_path else None,
+        "relation_name": None if ephemeral or model.resource_type == "analysis" else str(model.table),
+        "language": {"csv": "sql"}.get(model.language, model.language),
         "contract": {
             "enforced": bool((model.config.values.get("contract") or {}).get("enforced")),
             "alias_types": True,
             "checksum": None,
         },
-        "access": "protected",
-        "constraints": [],
+        **(_OF_A_MODEL | {"access": model.access, "version": model.version, "latest_version": model.latest_version}
+           if model.resource_type == "model" else {}),
+        **({"root_path": str(project.root)} if model.resource_type == "seed" else {}),
+    }  # fmt: skip
+
+
+_OF_A_MODEL: dict[str, Any] = {"constraints": [], "deprecation_date": None, "primary_key": [], "time_spine": None}
+
+
+def _test_node(project: Project, test: DataTest, sql: str | None) -> dict[str, Any]:
+    settings = {"enabled": True, "materialized": "test", "severity": test.severity.upper(), **test.config.values}
+    found = {
+        **_node(project, test, sql, "", None),
+        "schema": str(test.config.values.get("schema") or "dbt_test__audit"),
+        "resource_type": "test",
+        "path": f"{test.alias}.sql",
+        "alias": test.alias,
+        "config": {**settings, "tags": list(test.config.tags)},
+        "columns": {},
+        "meta": dict(test.config.values.get("meta") or {}),
+        "group": None,
+        "patch_path": None,
+        "relation_name": None,
+        "language": "sql",
+        "contract": {"enforced": False, "alias_types": True, "checksum": None},
+    }
+    if test.test is None:
+        return found
+    column = {"column_name": test.test.column} if test.test.column is not None else {}
+    return found | {
+        "column_name": test.test.column,
+        "file_key_name": None,
+        "attached_node": test.attached if test.attached in project.buildable else None,
+        "test_metadata": {
+            "name": test.test.type.rsplit(".", 1)[-1],
+            "kwargs": {**test.test.arguments, **column, "model": test.model_argument},
+            "namespace": test.namespace,
+        },
+    }
+
+
+def _exposure_node(exposure: Exposure) -> dict[str, Any]:
+    return {
+        "name": exposure.name,
+        "resource_type": "exposure",
+        "package_name": exposure.package,
+        "path": str(exposure.path),
+        "original_file_path": str(exposure.path),
+        "unique_id": exposure.unique_id,
+        "fqn": list(exposure.fqn),
+        "type": exposure.type,
+        "owner": {"name": None, "email": None, **exposure.owner},
+        "description": exposure.description,
+        "label": exposure.label or None,
+        "maturity": exposure.maturity,
+        "meta": dict(exposure.meta),
+        "tags": list(exposure.config.tags),
+        "config": {"enabled": True, "tags": list(exposure.config.tags), "meta": dict(exposure.meta)},
+        "unrendered_config": {},
+        "url": exposure.url or None,
+        "depends_on": {"macros": [], "nodes": sorted(exposure.parents)},
+        "refs": [{"name": ref.name, "package": ref.package, "version": ref.version} for ref in exposure.refs],
+        "sources": [list(pair) for pair in exposure.sources],
+        "metrics": [],
+        "created_at": 0.0,
+    }
+
+
+def _group_node(group: Group) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "resource_type": "group",
+        "package_name": group.package,
+        "path": str(group.path),
+        "original_file_path": str(group.path),
+        "unique_id": group.unique_id,
+        "owner": {"name": None, "email": None, **group.owner},
+        "description": group.description or None,
+        "config": {"meta": {}},
+    }
+
+
+def _unit_test_node(project: Project, test: UnitTest) -> dict[str, Any]:
+    model = project.models.get(test.model)
+    return {
+        "name": test.name,
+        "resource_type": "unit_test",
+        "package_name": test.package,
+        "path": str(test.path),
+        "original_file_path": str(test.path),
+        "unique_id": test.unique_id,
+        "fqn": [*(model.fqn if model else (test.package, test.model)), test.name],
+        "model": test.model,
+        "given": [{"input": name, "rows": list(rows), "format": "dict", "fixture": None} for name, rows in test.given],
+        "expect": {"rows": list(test.expect), "format": "dict", "fixture": None},
+        "description": test.description,
+        "overrides": {"macros": dict(test.macros), "vars": dict(test.vars), "env_vars": {}},
+        "depends_on": {"macros": [], "nodes": [model.unique_id] if model else []},
+        "config": {"tags": list(Config(values=test.config).tags), "meta": {}, "enabled": True},
+        "checksum": None,
+        "schema": model.table.schema if model else None,
+        "created_at": 0.0,
+        "versions": None,
         "version": None,
-        "latest_version": None,
-        "deprecation_date": None,
-        "primary_key": [],
-        "time_spine": None,
-        "doc_blocks": [],
     }
 
 
@@ -260,7 +386,7 @@ def _source_node(project: Project, table: SourceTable) -> dict[str, Any]:
         "schema": table.table.schema,
         "name": table.name,
         "resource_type": "source",
-        "package_name": project.files.name,
+        "package_name": table.fqn[0],
         "path": str(table.path),
         "original_file_path": str(table.path),
         "unique_id": table.unique_id,

@@ -9,10 +9,10 @@ from difflib import SequenceMatcher
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from runner.errors import NotFoundError
-from runner.model import Config, Model
+from runner.errors import ProjectError
+from runner.model import Config, Model, Ref
 from runner.names import TableRef
-from runner.parse import Project, known_source, target_values
+from runner.parse import Project, target_values
 from runner.render import Captured, Relation, Scope
 
 _LEADING_WITH = re.compile(
@@ -71,7 +71,7 @@ def compile_model(
         project: the project.
         model: the model.
         is_incremental: what `is_incremental()` says.
-        relations: names that stand for inputs instead of their tables: by model name, `source.table`, or `this`.
+        relations: names that stand for inputs instead of their tables: by a node's label, `source.table`, or `this`.
         variables: further variables; they win.
         overrides: replaced results of built-in or project macros, by name.
         text: other SQL than the file's.
@@ -82,22 +82,23 @@ def compile_model(
     relations = relations or {}
     ctes: dict[str, str] = {}
 
-    def ref(name: str) -> Any:
-        if name in relations:
-            return relations[name]
-        other = _known_model(project, name)
+    def ref(wanted: Ref) -> Any:
+        other = _referred(project, wanted, model.package)
+        if other.label in relations:
+            return relations[other.label]
         if other.config.materialized != "ephemeral":
             return Relation(other.table)
-        if _CTE + name not in ctes:
+        name = _CTE + other.table.name
+        if name not in ctes:
             inner = compile_model(project, other, relations=relations, variables=variables, overrides=overrides)
             ctes.update(inner.ctes)
-            ctes[_CTE + name] = inner.body
-        return _CTE + name
+            ctes[name] = inner.body
+        return name
 
     def source(name: str, table: str) -> Any:
         if f"{name}.{table}" in relations:
             return relations[f"{name}.{table}"]
-        return Relation(known_source(project.sources, name, table).table)
+        return Relation(project.lookup.source(name, table, model.package).table)
 
     scope = Scope(
         place=str(model.path),
@@ -125,7 +126,7 @@ def compile_text(project: Project, text: str, *, place: str = "inline") -> str:
     """Returns inline SQL with its Jinja rendered: `run sql`, `run show --inline`."""
     model = Model(
         name="inline", table=TableRef("main", "inline"), path=PurePosixPath(place), fqn=(project.files.name, "inline"),
-        raw_sql=text, config=Config(values={}), refs=(), sources=(),
+        raw_sql=text, config=Config(values={}), package=project.files.name,
     )  # fmt: skip
     return compile_model(project, model).sql
 
@@ -133,11 +134,8 @@ def compile_text(project: Project, text: str, *, place: str = "inline") -> str:
 def inputs_of(project: Project, model: Model) -> list[TableRef]:
     """Returns the tables that the model's SQL names, those of ephemeral models in between included, and its own if it goes on."""
     found: dict[TableRef, None] = {}
-    for source, table in model.sources:
-        found[project.sources[f"{source}.{table}"].table] = None
-    for name in model.refs:
-        parent = project.models[name]
-        if parent.config.materialized == "ephemeral":
+    for parent in map(project.node, model.parents):
+        if isinstance(parent, Model) and parent.config.materialized == "ephemeral":
             found.update(dict.fromkeys(inputs_of(project, parent)))
         else:
             found[parent.table] = None
@@ -175,7 +173,8 @@ def _with_ctes(sql: str, ctes: Mapping[str, str]) -> str:
     return f"with {leading}\n{sql}"
 
 
-def _known_model(project: Project, name: str) -> Model:
-    if name not in project.models:
-        raise NotFoundError(f'ref("{name}") names no model.', name=name, known=project.models)
-    return project.models[name]
+def _referred(project: Project, ref: Ref, package: str) -> Model:
+    found = project.buildable.get(project.lookup.ref(ref, package))
+    if found is None:
+        raise ProjectError(f"{ref} names a model that is disabled. Enable it, or take the reference out.")
+    return found

@@ -1,4 +1,4 @@
-"""What a project is made of, as values: models, sources, columns, checks, unit tests, macros."""
+"""What a project is made of, as values: models, seeds, snapshots, sources, checks, unit tests, exposures, macros."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any, Literal
 from runner.names import TableRef
 
 Severity = Literal["error", "warn"]
+ResourceType = Literal["model", "seed", "snapshot", "analysis"]
+Language = Literal["sql", "python", "csv"]
 MATERIALIZATIONS = ("view", "table", "incremental", "ephemeral")
 STRATEGIES = ("append", "merge")
 
@@ -34,7 +36,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenericTest:
-    """A check written at a model or a column: `unique`, `not_null`, `accepted_values`, `relationships`, or an expectation."""
+    """A check written at a model or a column: `unique`, `not_null`, `accepted_values`, `relationships`, a test macro of
+    the project or of a package (`dbt_utils.equal_rowcount`), or an expectation.
+
+    Attributes:
+        arguments: as written, without the column and without settings.
+        config: its settings as written: `severity`, `where`, `limit`, `warn_if`, `error_if`, `fail_calc`,
+            `store_failures`, `tags`, `enabled`, …
+    """
 
     type: str
     column: str | None
@@ -43,6 +52,8 @@ class GenericTest:
     where: str | None
     name: str | None
     place: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +68,7 @@ class Config:
 
     @property
     def materialized(self) -> str:
+        """view, table, incremental or ephemeral; seed and snapshot for those two."""
         return str(self.values.get("materialized", "view"))
 
     @property
@@ -88,15 +100,36 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ref:
+    """What a `ref()` asks for, as written."""
+
+    name: str
+    package: str | None = None
+    version: str | None = None
+
+    def __str__(self) -> str:
+        words = [f'"{word}"' for word in (self.package, self.name) if word is not None]
+        return f"ref({', '.join([*words, *([f'v={self.version}'] if self.version is not None else [])])})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One SQL file and what the property files say of it.
+    """A node that becomes a table or a view: a model in SQL or Python, a seed, a snapshot; also an analysis, which is
+    only compiled.
 
     Attributes:
-        path: the file, relative to the project.
-        fqn: project, folders below the model path, name.
-        refs: the names it refers to, in the order of their first use.
+        path: its file, relative to the project.
+        fqn: package, folders below the path of its kind, name.
+        raw_sql: the text of its template; of a snapshot block, what stands in it (after as many empty lines as stand
+            before it in its file); of a Python model, its code; empty for a seed, whose rows are at `path`.
+        refs: what it refers to, in the order of first use.
         sources: the (source, table) pairs it reads.
-        macros: the project's macros it calls, directly or through others.
+        parents: the unique ids of all that, in the same order; sources after refs.
+        macros: the macros it calls, directly or through others, by unique id (`macro.<package>.<name>`).
+        package: the project's or the package's name.
+        access: private, protected or public.
+        version: of a model with `versions`, which one this is.
+        latest_version: the version that a `ref` without one means.
     """
 
     name: str
@@ -105,18 +138,32 @@ class Model:
     fqn: tuple[str, ...]
     raw_sql: str
     config: Config
-    refs: tuple[str, ...]
-    sources: tuple[tuple[str, str], ...]
+    package: str = ""
+    resource_type: ResourceType = "model"
+    language: Language = "sql"
+    refs: tuple[Ref, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+    parents: tuple[str, ...] = ()
     macros: tuple[str, ...] = ()
     description: str = ""
     columns: tuple[Column, ...] = ()
     tests: tuple[GenericTest, ...] = ()
     patch_path: PurePosixPath | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    group: str | None = None
+    access: str = "protected"
+    version: str | None = None
+    latest_version: str | None = None
 
     @property
     def unique_id(self) -> str:
-        return f"model.{self.fqn[0]}.{self.name}"
+        version = f".v{self.version}" if self.version is not None else ""
+        return f"{self.resource_type}.{self.package or self.fqn[0]}.{self.name}{version}"
+
+    @property
+    def label(self) -> str:
+        """The name people write: `clv`, `clv.v2`."""
+        return f"{self.name}.v{self.version}" if self.version is not None else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +211,99 @@ class SourceTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataTest:
+    """A check as a node: a generic test of a property file at the table that it checks, or a singular test's SQL.
+
+    Attributes:
+        unique_id: `test.<package>.<name>.<hash>` (generic), `test.<package>.<name>` (singular).
+        name: as dbt makes it: type, table and arguments, or the name that was given.
+        alias: the name of its table of failures: `name`, shortened where it is long.
+        path: the property file, or the test's SQL file.
+        fqn: package, folders, name.
+        raw_sql: a singular test's template; of a generic one, the call of its macro.
+        test: what the property file says; None for a singular test.
+        model_argument: the template that a generic test's macro gets as `model`.
+        namespace: the package that a generic test's macro is looked for in, where it is written with one.
+        attached: the unique id of the table it is written at; None for a singular test.
+        parents: the unique ids of every table it reads; the attached one first.
+        macros: the macros it calls, by unique id.
+    """
+
+    unique_id: str
+    name: str
+    alias: str
+    package: str
+    path: PurePosixPath
+    place: str
+    fqn: tuple[str, ...]
+    raw_sql: str
+    config: Config
+    test: GenericTest | None = None
+    model_argument: str = ""
+    namespace: str | None = None
+    attached: str | None = None
+    refs: tuple[Ref, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+    parents: tuple[str, ...] = ()
+    macros: tuple[str, ...] = ()
+    description: str = ""
+
+    @property
+    def kind(self) -> Literal["generic", "singular"]:
+        return "singular" if self.test is None else "generic"
+
+    @property
+    def severity(self) -> Severity:
+        return "warn" if str(self.config.values.get("severity", "error")).lower() == "warn" else "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """What uses models outside the project: a dashboard, an application.
+
+    Attributes:
+        parents: the unique ids of what it depends on.
+    """
+
+    name: str
+    package: str
+    path: PurePosixPath
+    place: str
+    fqn: tuple[str, ...]
+    type: str
+    owner: Mapping[str, Any]
+    config: Config
+    refs: tuple[Ref, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+    parents: tuple[str, ...] = ()
+    label: str = ""
+    description: str = ""
+    url: str = ""
+    maturity: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def unique_id(self) -> str:
+        return f"exposure.{self.package}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """People who own models; its private models can be read by its own models only."""
+
+    name: str
+    package: str
+    path: PurePosixPath
+    place: str
+    owner: Mapping[str, Any]
+    description: str = ""
+
+    @property
+    def unique_id(self) -> str:
+        return f"group.{self.package}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitTest:
     """Rows in, rows out: a test of one model's SQL without its parents' tables.
 
@@ -181,12 +321,31 @@ class UnitTest:
     macros: Mapping[str, Any]
     description: str
     place: str
+    package: str = ""
+    path: PurePosixPath = field(default_factory=PurePosixPath)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def unique_id(self) -> str:
+        return f"unit_test.{self.package}.{self.model}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Macro:
-    """A macro by its name and the text of the file that holds it."""
+    """A macro, a generic test or a materialization by its name and the text of the file that holds it.
+
+    Attributes:
+        name: as templates call it; `test_<name>` for a test block, `materialization_<name>_<adapter>` for those.
+        package: the project's or the package's name.
+    """
 
     name: str
     path: PurePosixPath
     source: str
+    package: str = ""
+    description: str = ""
+    patch_path: PurePosixPath | None = None
+
+    @property
+    def unique_id(self) -> str:
+        return f"macro.{self.package}.{self.name}"

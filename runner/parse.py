@@ -1,27 +1,27 @@
-"""Reads all of a project into one value: every model parsed, its settings resolved, and the graph over all of them."""
+"""Reads all of a project into one value: every node parsed, its settings resolved, and the graph over all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from runner.documents import Section
-from runner.errors import FormatError, NotFoundError, ProjectError, nearest
+from runner.configs import FolderConfigs, check_config, merge_config, with_fixed
+from runner.data_tests import generic_tests, read_call, unique_names
+from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.graph import Graph
-from runner.model import MATERIALIZATIONS, STRATEGIES, Config, Model, SourceTable
+from runner.lookup import Entry, Lookup
+from runner.model import Config, DataTest, Exposure, Group, Model, Ref, SourceTable, UnitTest
 from runner.names import TableRef, check_identifier
-from runner.project import Files, SourceFile, read_files
-from runner.render import Relation, Renderer, Scope
+from runner.packages import Package, SourceFile
+from runner.project import Files, read_files
+from runner.properties import Patch
+from runner.python_models import read_python_model
+from runner.render import Captured, Relation, Renderer, Scope
 from runner.selection import Selectable, select
 
-_CONFIGS = {
-    "materialized", "schema", "alias", "tags", "enabled", "meta", "unique_key", "incremental_strategy", "on_schema_change",
-    "partition_by", "file_format", "description", "contract", "docs", "persist_docs", "full_refresh", "grants", "pre_hook",
-    "post_hook", "database", "group", "access", "merge_update_columns", "merge_exclude_columns", "incremental_predicates",
-    "tblproperties", "liquid_clustered_by", "location_root", "severity", "store_failures", "event_time",
-}  # fmt: skip
+_TYPES = {"model": "model", "python": "model", "seed": "seed", "snapshot": "snapshot", "analysis": "analysis"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +29,30 @@ class Project:
     """A parsed project.
 
     Attributes:
-        models: the enabled models by name.
+        models: the enabled models by label: the name, or `name.v2` of a model with versions. The project's own stand
+            before those of packages; one of equal name in a package has its package before it (`shop_tools.users`).
+        buildable: models, seeds and snapshots by unique id: all that becomes a table.
+        disabled: the names of disabled models, seeds and snapshots.
         sources: the landed tables by `source.table`.
-        graph: over unique ids; checks that read another model do not count here.
+        tests: generic and singular tests by unique id; each hangs on the graph by its `parents`.
+        unit_tests: by unique id.
+        exposures, analyses, groups: by unique id.
+        graph: over the unique ids of buildables, sources and exposures; checks that read another model do not count here.
+        lookup: what `ref` and `source` mean.
     """
 
     files: Files
     models: Mapping[str, Model]
+    buildable: Mapping[str, Model]
     disabled: frozenset[str]
     sources: Mapping[str, SourceTable]
+    tests: Mapping[str, DataTest]
+    unit_tests: Mapping[str, UnitTest]
+    exposures: Mapping[str, Exposure]
+    analyses: Mapping[str, Model]
+    groups: Mapping[str, Group]
     graph: Graph
+    lookup: Lookup
     renderer: Renderer
 
     @property
@@ -50,17 +64,26 @@ class Project:
         return self.files.target.warehouse
 
     def node(self, unique_id: str) -> Model | SourceTable:
-        """Returns the model or source of that unique id."""
-        kind, _, rest = unique_id.split(".", 2)
-        return self.models[rest] if kind == "model" else self.sources[rest]
+        """Returns the model, seed, snapshot or source of that unique id."""
+        found = self.buildable.get(unique_id)
+        return found if found is not None else self._source(unique_id)
+
+    def _source(self, unique_id: str) -> SourceTable:
+        return self.sources[unique_id.split(".", 2)[2]]
 
     def selectables(self) -> list[Selectable]:
-        """Returns what selection knows of every node: sources, then models, each by name."""
-        return [_selectable(node, self) for node in self.nodes()]
+        """Returns what selection knows of every node: sources, models, seeds, snapshots, exposures, analyses, tests."""
+        return [
+            *map(_selectable, self.nodes()),
+            *map(_selectable_exposure, self.exposures.values()),
+            *map(_selectable, self.analyses.values()),
+            *(_selectable_test(test, self) for test in self.tests.values()),
+            *(_selectable_unit_test(test, self) for test in self.unit_tests.values()),
+        ]
 
     def nodes(self) -> list[Model | SourceTable]:
-        """Returns every landed table and every model."""
-        return [*self.sources.values(), *self.models.values()]
+        """Returns every landed table and every model, seed and snapshot."""
+        return [*self.sources.values(), *self.buildable.values()]
 
     def select(
         self, include: Iterable[str] = (), exclude: Iterable[str] = (), *, kinds: Collection[str] = ("model",)
@@ -84,61 +107,7 @@ def load_project(root: Path, *, target: str | None = None, variables: Mapping[st
         ProjectError: anything in the project is wrong; the message names file and line.
     """
     files = read_files(root, target=target, variables=variables)
-    renderer = Renderer(files.macros)
-    known = {file.name for file in files.sql_files}
-    for patch in files.patches.values():
-        if patch.name not in known:
-            raise NotFoundError(f'{patch.place}: no file holds the model "{patch.name}".', name=patch.name, known=known)
-    sources = {table.label: table for table in files.sources}
-    models: dict[str, Model] = {}
-    tables: dict[TableRef, str] = {table.table: table.label for table in files.sources}
-    disabled = set()
-    for file in files.sql_files:
-        model = _parse(file, files, renderer, sources, known)
-        if not model.config.enabled:
-            disabled.add(model.name)
-            continue
-        if model.table in tables:
-            raise ProjectError(
-                f'{model.path}: the table {model.table} is that of "{tables[model.table]}" already. Set another schema or alias.'
-            )
-        tables[model.table] = model.name
-        models[model.name] = model
-    for model in models.values():
-        for ref in model.refs:
-            if ref in disabled:
-                raise ProjectError(
-                    f'{_place_of(model, ref)}: ref("{ref}") names a model that is disabled. Enable it, or take the reference out.'
-                )
-    for test in files.unit_tests:
-        if test.model not in models:
-            raise NotFoundError(
-                f'{test.place}: unit test "{test.name}" tests "{test.model}", which is no model.',
-                name=test.model,
-                known=models,
-            )
-    parents = {model.unique_id: parents_of(model, models, sources) for model in models.values()}
-    graph = Graph({**{table.unique_id: () for table in sources.values()}, **parents})
-    return Project(
-        files=files, models=models, disabled=frozenset(disabled), sources=sources, graph=graph, renderer=renderer
-    )
-
-
-def parents_of(model: Model, models: Mapping[str, Model], sources: Mapping[str, SourceTable]) -> list[str]:
-    """Returns the unique ids of what a model reads."""
-    return [models[ref].unique_id for ref in model.refs] + [
-        sources[f"{source}.{table}"].unique_id for source, table in model.sources
-    ]
-
-
-def merge_config(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns `base` with `over` on top: tags add up, meta merges, everything else is replaced (dbt's rules)."""
-    merged = {**base, **over}
-    if "tags" in base or "tags" in over:
-        merged["tags"] = tuple(dict.fromkeys([*_listed(base.get("tags")), *_listed(over.get("tags"))]))
-    if "meta" in base and "meta" in over:
-        merged["meta"] = {**base["meta"], **over["meta"]}
-    return merged
+    return _Parser(files).project()
 
 
 def target_values(files: Files) -> dict[str, Any]:
@@ -147,132 +116,314 @@ def target_values(files: Files) -> dict[str, Any]:
     return {"name": target.name, "schema": target.schema, "threads": target.threads, "type": "spark", "database": None}
 
 
-def known_source(sources: Mapping[str, SourceTable], name: str, table: str) -> SourceTable:
-    label = f"{name}.{table}"
-    if label not in sources:
-        raise NotFoundError(f'source("{name}", "{table}") names no table of sources.yml.', name=label, known=sources)
-    return sources[label]
+class _Parser:
+    """Parses the nodes of one project, in the order of what they need of each other."""
 
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.renderer = Renderer(files.macros)
+        self.configs = FolderConfigs(files.packages)
+        self.patches: dict[tuple[str, str, str], Patch] = {
+            (package.name, kind, name): patch
+            for package in files.packages
+            for (kind, name), patch in package.properties.patches.items()
+        }
+        self.sources = _labelled_sources(files)
+        self.node_files = [file for package in files.packages for file in (*package.files, *_yaml_snapshots(package))]
+        self.lookup = Lookup(files.name, self._entries(), self.sources.values())
+        self.target = target_values(files)
 
-def _parse(
-    file: SourceFile, files: Files, renderer: Renderer, sources: Mapping[str, SourceTable], known: set[str]
-) -> Model:
-    check_identifier(file.name, place=str(file.path))
-    patch = files.patches.get(file.name)
-    config = _folder_config(files, file)
-    config = merge_config(config, patch.config if patch else {})
-    place = str(file.path)
-
-    def ref(name: str) -> Relation:
-        if name not in known:
-            raise NotFoundError(f'ref("{name}") names no model.', name=name, known=known)
-        return Relation(TableRef("parsing", name))
-
-    def source(name: str, table: str) -> Relation:
-        return Relation(known_source(sources, name, table).table)
-
-    scope = Scope(
-        place=place,
-        ref=ref,
-        source=source,
-        variables=files.vars,
-        target=target_values(files),
-        this=Relation(TableRef("parsing", file.name)),
-        config=config,
-        execute=False,
-        model={"name": file.name},
-        project=files.name,
-    )
-    _, captured = renderer.render(file.raw_sql, scope)
-    if "is_incremental" in file.raw_sql:
-        _, second = renderer.render(file.raw_sql, replace(scope, is_incremental=True))
-        captured.refs |= second.refs
-        captured.sources |= second.sources
-        captured.macros |= second.macros
-    config = merge_config(config, captured.config)
-    _check_config(config, place)
-    return Model(
-        name=file.name,
-        table=_table(file, files, renderer, config),
-        path=file.path,
-        fqn=(files.name, *file.folders, file.name),
-        raw_sql=file.raw_sql,
-        config=Config(values=config),
-        refs=tuple(captured.refs),
-        sources=tuple(captured.sources),
-        macros=tuple(captured.macros),
-        description=patch.description if patch else "",
-        columns=patch.columns if patch else (),
-        tests=patch.tests if patch else (),
-        patch_path=patch.path if patch else None,
-        meta={**config.get("meta", {}), **(patch.meta if patch else {})},
-    )
-
-
-def _folder_config(files: Files, file: SourceFile) -> dict[str, Any]:
-    config: dict[str, Any] = {}
-    level: Any = files.model_config
-    for folder in (None, files.name, *file.folders, file.name):
-        if folder is not None:
-            level = level.get(folder)
-        if not isinstance(level, Section):
-            if folder == files.name:
-                level = files.model_config
+    def project(self) -> Project:
+        self._check_patches()
+        buildable: dict[str, Model] = {}
+        analyses: dict[str, Model] = {}
+        disabled: dict[str, Model] = {}
+        tables: dict[TableRef, str] = {table.table: table.label for table in self.sources.values()}
+        for file in self.node_files:
+            if file.kind == "test":
                 continue
-            break
-        config = merge_config(config, {key[1:]: value for key, value in level.items() if key.startswith("+")})
-    return config
-
-
-def _listed(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return [value] if isinstance(value, str) else list(value)
-
-
-def _check_config(config: Mapping[str, Any], place: str) -> None:
-    for key in config:
-        if key not in _CONFIGS and (near := nearest(key, _CONFIGS)) and abs(len(near) - len(key)) <= 2:
-            raise FormatError(f'{place}: there is no setting "{key}". Did you mean "{near}"?')
-    materialized = config.get("materialized", "view")
-    if materialized not in MATERIALIZATIONS:
-        raise NotFoundError(
-            f'{place}: materialized is "{materialized}". It is one of: {", ".join(MATERIALIZATIONS)}.',
-            name=str(materialized),
-            known=MATERIALIZATIONS,
+            model = self._model(file)
+            if not model.config.enabled:
+                disabled[model.unique_id] = model
+            elif model.resource_type == "analysis":
+                analyses[model.unique_id] = model
+            else:
+                if model.table in tables:
+                    raise ProjectError(
+                        f'{model.path}: the table {model.table} is that of "{tables[model.table]}" already. Set another schema or alias.'
+                    )
+                tables[model.table] = model.label
+                buildable[model.unique_id] = model
+        for model in (*buildable.values(), *analyses.values()):
+            _refuse_disabled(model, disabled)
+        models = _labelled(model for model in buildable.values() if model.resource_type == "model")
+        known: dict[str, Model | SourceTable] = {
+            **buildable,
+            **{table.unique_id: table for table in self.sources.values()},
+        }
+        exposures = self._exposures()
+        parents = {model.unique_id: model.parents for model in buildable.values()}
+        parents |= {exposure.unique_id: exposure.parents for exposure in exposures.values()}
+        return Project(
+            files=self.files,
+            models=models,
+            buildable=buildable,
+            disabled=frozenset(model.label for model in disabled.values()),
+            sources=self.sources,
+            tests=self._tests(known),
+            unit_tests=self._unit_tests(models, disabled),
+            exposures=exposures,
+            analyses=analyses,
+            groups={group.unique_id: group for package in self.files.packages for group in package.properties.groups},
+            graph=Graph({**{table.unique_id: () for table in self.sources.values()}, **parents}),
+            lookup=self.lookup,
+            renderer=self.renderer,
         )
-    strategy = config.get("incremental_strategy")
-    if strategy is not None and strategy not in STRATEGIES:
-        raise NotFoundError(
-            f'{place}: incremental_strategy is "{strategy}". It is one of: {", ".join(STRATEGIES)}.',
-            name=str(strategy),
-            known=STRATEGIES,
-        )
-    if strategy == "merge" and not config.get("unique_key"):
-        raise FormatError(
-            f'{place}: incremental_strategy "merge" needs a unique_key. Name the columns that identify a row.'
+
+    def _entries(self) -> Iterator[Entry]:
+        for file in self.node_files:
+            if file.kind not in ("test", "analysis"):
+                yield Entry(
+                    unique_id=f"{_TYPES[file.kind]}.{file.package}.{file.name}", name=file.name, package=file.package
+                )
+
+    def _check_patches(self) -> None:
+        known: dict[tuple[str, str], set[str]] = {}
+        for file in self.node_files:
+            known.setdefault((file.package, _TYPES.get(file.kind, file.kind)), set()).add(file.name)
+        for (package, kind, name), patch in self.patches.items():
+            if kind == "macro":
+                continue
+            names = known.get((package, kind), set())
+            if name not in names:
+                raise NotFoundError(f'{patch.place}: no file holds the {kind} "{name}".', name=name, known=names)
+
+    def _model(self, file: SourceFile) -> Model:
+        check_identifier(file.name, place=str(file.path))
+        kind = _TYPES[file.kind]
+        place = str(file.path)
+        patch = self.patches.get((file.package, kind, file.name))
+        config = self.configs.of(kind, file.package, file.folders, file.name)
+        config = merge_config(config, patch.config if patch else {})
+        if file.kind == "python":
+            captured = _captured_of_python(file)
+        elif file.kind == "seed":
+            captured = Captured()
+        else:
+            captured = self._render(file.raw_sql, place, file.name, file.package, config)
+        config = merge_config(config, captured.config)
+        if kind == "model":
+            check_config(config, place)
+        fqn = (file.package, *(("analysis",) if kind == "analysis" else ()), *file.folders, file.name)
+        group = config.get("group", patch.group if patch else None)
+        return Model(
+            name=file.name,
+            table=self._table(file, kind, config),
+            path=file.path,
+            fqn=fqn,
+            raw_sql=file.raw_sql,
+            config=with_fixed(kind, config),
+            package=file.package,
+            resource_type=kind,  # type: ignore[arg-type]
+            language={"python": "python", "seed": "csv"}.get(file.kind, "sql"),  # type: ignore[arg-type]
+            refs=tuple(captured.refs),
+            sources=tuple(captured.sources),
+            parents=self._parents(captured.refs, captured.sources, file.package, place),
+            macros=tuple(captured.macros),
+            description=patch.description if patch else "",
+            columns=patch.columns if patch else (),
+            tests=patch.tests if patch else (),
+            patch_path=patch.path if patch else None,
+            meta={**(config.get("meta") or {}), **(patch.meta if patch else {})},
+            group=group,
+            access=str(config.get("access") or (patch.access if patch else None) or "protected"),
         )
 
+    def _render(self, text: str, place: str, name: str, package: str, config: Mapping[str, Any]) -> Captured:
+        def ref(wanted: Ref) -> Relation:
+            self.lookup.ref(wanted, package)
+            return Relation(TableRef("parsing", wanted.name))
 
-def _table(file: SourceFile, files: Files, renderer: Renderer, config: Mapping[str, Any]) -> TableRef:
-    custom = config.get("schema")
-    if renderer.has_macro("generate_schema_name"):
+        def source(source: str, table: str) -> Relation:
+            return Relation(self.lookup.source(source, table, package).table)
+
         scope = Scope(
-            place=str(file.path),
-            ref=_nothing,
-            source=_nothing,
-            variables=files.vars,
-            target=target_values(files),
-            project=files.name,
+            place=place,
+            ref=ref,
+            source=source,
+            variables=self.files.vars,
+            target=self.target,
+            this=Relation(TableRef("parsing", name)),
+            config=config,
+            execute=False,
+            model={"name": name},
+            project=self.files.name,
         )
-        schema = str(renderer.call("generate_schema_name", [custom, {"name": file.name}], scope)).strip()
-    else:
-        schema = f"{files.target.schema}_{custom}" if custom else files.target.schema
-    alias = str(config.get("alias") or file.name)
-    return TableRef(check_identifier(schema, place=str(file.path)), check_identifier(alias, place=str(file.path)))
+        _, captured = self.renderer.render(text, scope)
+        if "is_incremental" in text:
+            _, second = self.renderer.render(text, replace(scope, is_incremental=True))
+            captured.refs |= second.refs
+            captured.sources |= second.sources
+            captured.macros |= second.macros
+        return captured
+
+    def _parents(
+        self, refs: Iterable[Ref], sources: Iterable[tuple[str, str]], package: str, place: str
+    ) -> tuple[str, ...]:
+        try:
+            found = [self.lookup.ref(ref, package) for ref in refs]
+            found += [self.lookup.source(*pair, package).unique_id for pair in sources]
+        except ProjectError as error:
+            error.args = (f"{place}: {error}",)
+            raise
+        return tuple(dict.fromkeys(found))
+
+    def _table(self, file: SourceFile, kind: str, config: Mapping[str, Any]) -> TableRef:
+        custom = config.get("schema")
+        if kind == "snapshot" and config.get("target_schema"):
+            schema = str(config["target_schema"])
+        elif self.renderer.has_macro("generate_schema_name"):
+            scope = Scope(
+                place=str(file.path),
+                ref=_nothing,
+                source=_nothing,
+                variables=self.files.vars,
+                target=self.target,
+                project=self.files.name,
+            )
+            schema = str(self.renderer.call("generate_schema_name", [custom, {"name": file.name}], scope)).strip()
+        else:
+            schema = f"{self.files.target.schema}_{custom}" if custom else self.files.target.schema
+        alias = str(config.get("alias") or file.name)
+        return TableRef(check_identifier(schema, place=str(file.path)), check_identifier(alias, place=str(file.path)))
+
+    def _tests(self, known: Mapping[str, Model | SourceTable]) -> dict[str, DataTest]:
+        generic = [test for node in known.values() for test in generic_tests(node, self.lookup, self.configs, known)]
+        singular = [self._singular(file) for file in self.node_files if file.kind == "test"]
+        found = unique_names([*generic, *singular])
+        return {
+            name: test
+            for name, test in found.items()
+            if test.config.enabled and all(parent in known for parent in test.parents)
+        }
+
+    def _singular(self, file: SourceFile) -> DataTest:
+        patch = self.patches.get((file.package, "test", file.name))
+        config = merge_config(
+            self.configs.of("test", file.package, file.folders, file.name), patch.config if patch else {}
+        )
+        place = str(file.path)
+        captured = self._render(file.raw_sql, place, file.name, file.package, config)
+        config = merge_config(config, captured.config)
+        return DataTest(
+            unique_id=f"test.{file.package}.{file.name}",
+            name=file.name,
+            alias=str(config.get("alias") or file.name),
+            package=file.package,
+            path=file.path,
+            place=place,
+            fqn=(file.package, *file.folders, file.name),
+            raw_sql=file.raw_sql,
+            config=Config(values=config),
+            refs=tuple(captured.refs),
+            sources=tuple(captured.sources),
+            parents=self._parents(captured.refs, captured.sources, file.package, place),
+            macros=tuple(captured.macros),
+            description=patch.description if patch else "",
+        )
+
+    def _unit_tests(self, models: Mapping[str, Model], disabled: Mapping[str, Model]) -> dict[str, UnitTest]:
+        off = {model.name for model in disabled.values()}
+        found = {}
+        for test in self.files.unit_tests:
+            if test.model in off and test.model not in models:
+                continue
+            if test.model not in models:
+                raise NotFoundError(
+                    f'{test.place}: unit test "{test.name}" tests "{test.model}", which is no model.',
+                    name=test.model,
+                    known=models,
+                )
+            found[test.unique_id] = test
+        return found
+
+    def _exposures(self) -> dict[str, Exposure]:
+        found = {}
+        for package in self.files.packages:
+            for exposure, needs in package.properties.exposures:
+                refs: list[Ref] = []
+                sources: list[tuple[str, str]] = []
+                for text in needs:
+                    called = read_call(text)
+                    if called is None:
+                        raise FormatError(
+                            f'{exposure.place}: "depends_on" of exposure "{exposure.name}" lists ref(\'model\') or '
+                            f"source('source', 'table'), not {text}."
+                        )
+                    (refs if isinstance(called, Ref) else sources).append(called)  # type: ignore[arg-type]
+                parents = self._parents(refs, sources, package.name, exposure.place)
+                if exposure.config.enabled:
+                    found[exposure.unique_id] = replace(
+                        exposure, refs=tuple(refs), sources=tuple(sources), parents=parents
+                    )
+        return found
 
 
-def _nothing(*names: str) -> Any:
+def _labelled_sources(files: Files) -> dict[str, SourceTable]:
+    found: dict[str, SourceTable] = {}
+    for package in files.packages:
+        for table in package.properties.sources:
+            found[table.label if table.label not in found else f"{package.name}.{table.label}"] = table
+    return found
+
+
+def _labelled(models: Iterable[Model]) -> dict[str, Model]:
+    found: dict[str, Model] = {}
+    for model in models:
+        found[model.label if model.label not in found else f"{model.package}.{model.label}"] = model
+    return found
+
+
+def _yaml_snapshots(package: Package) -> Iterator[SourceFile]:
+    """Yields a snapshot for each entry that names its relation: those need no SQL file."""
+    for (kind, name), patch in package.properties.patches.items():
+        if kind == "snapshot" and patch.relation:
+            relation = patch.relation.strip().removeprefix("{{").removesuffix("}}").strip()
+            if read_call(relation) is None:
+                raise FormatError(
+                    f"{patch.place}: the relation of snapshot \"{name}\" is ref('model') or source('source', 'table'), "
+                    f"not {patch.relation}."
+                )
+            yield SourceFile(
+                kind="snapshot",
+                name=name,
+                path=patch.path,
+                folders=patch.path.parent.parts[1:],
+                raw_sql=f"select * from {{{{ {relation} }}}}",
+                package=package.name,
+            )
+
+
+def _captured_of_python(file: SourceFile) -> Captured:
+    code = read_python_model(file.raw_sql, str(file.path))
+    return Captured(
+        refs=dict.fromkeys(code.refs),
+        sources=dict.fromkeys(code.sources),
+        config={"materialized": "table", **code.config},
+    )
+
+
+def _refuse_disabled(model: Model, disabled: Mapping[str, Model]) -> None:
+    for parent in model.parents:
+        if parent in disabled:
+            ref = next(ref for ref in model.refs if ref.name == disabled[parent].name)
+            raise ProjectError(
+                f"{_place_of(model, ref.name)}: {ref} names a {disabled[parent].resource_type} that is disabled. "
+                "Enable it, or take the reference out."
+            )
+
+
+def _nothing(*names: Any) -> Any:
     raise ProjectError("a schema's name cannot depend on a table.")
 
 
@@ -284,7 +435,7 @@ def _place_of(model: Model, word: str) -> str:
     return str(model.path)
 
 
-def _selectable(node: Model | SourceTable, project: Project) -> Selectable:
+def _selectable(node: Model | SourceTable) -> Selectable:
     if isinstance(node, SourceTable):
         return Selectable(
             id=node.unique_id,
@@ -297,13 +448,63 @@ def _selectable(node: Model | SourceTable, project: Project) -> Selectable:
         )
     return Selectable(
         id=node.unique_id,
-        label=node.name,
+        label=node.label,
         name=node.name,
-        resource_type="model",
+        resource_type=node.resource_type,
         fqn=node.fqn,
         path=str(node.path),
         patch_path=str(node.patch_path) if node.patch_path else None,
-        parents=project.graph.parents(node.unique_id),
+        parents=node.parents,
         tags=node.config.tags,
         config=node.config.values,
+        group=node.group,
+        access=node.access if node.resource_type == "model" else None,
+        version=node.version,
+        latest_version=node.latest_version,
+    )
+
+
+def _selectable_exposure(node: Exposure) -> Selectable:
+    return Selectable(
+        id=node.unique_id,
+        label=node.name,
+        name=node.name,
+        resource_type="exposure",
+        fqn=node.fqn,
+        path=str(node.path),
+        parents=node.parents,
+        tags=node.config.tags,
+        config=node.config.values,
+    )
+
+
+def _selectable_test(test: DataTest, project: Project) -> Selectable:
+    attached = project.buildable.get(test.attached or "")
+    return Selectable(
+        id=test.unique_id,
+        label=test.name,
+        name=test.name,
+        resource_type="test",
+        fqn=test.fqn,
+        path=str(test.path),
+        parents=test.parents,
+        tags=test.config.tags,
+        config={"severity": test.severity, **test.config.values},
+        group=attached.group if attached else None,
+        test_name=test.test.type.rsplit(".", 1)[-1] if test.test else "",
+    )
+
+
+def _selectable_unit_test(test: UnitTest, project: Project) -> Selectable:
+    model = project.models[test.model]
+    return Selectable(
+        id=test.unique_id,
+        label=test.name,
+        name=test.name,
+        resource_type="unit_test",
+        fqn=(test.package, *PurePosixPath(*test.path.parts[1:-1]).parts, test.model, test.name),
+        path=str(test.path),
+        parents=(model.unique_id,),
+        tags=Config(values=test.config).tags,
+        config=test.config,
     )

@@ -1,27 +1,18 @@
-"""Reads a project's folder: the project file, property files, models and macros, as values."""
+"""Reads a project's folder: its target, its variables, its own files and those of its packages, as values."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from runner.documents import Section, read_yaml
+from runner.documents import Section
 from runner.errors import FormatError, NotFoundError, ProjectError
-from runner.model import Macro, SourceTable, UnitTest
-from runner.properties import Patch, read_properties
+from runner.model import Macro, UnitTest
+from runner.packages import PROJECT_FILES, Package, read_package
 
-PROJECT_FILES = ("project.yml", "dbt_project.yml")
-_PROJECT_KEYS = {
-    "name", "version", "config-version", "profile", "model-paths", "macro-paths", "seed-paths", "test-paths",
-    "snapshot-paths", "analysis-paths", "asset-paths", "docs-paths", "suite-paths", "target-path", "clean-targets",
-    "require-dbt-version", "vars", "models", "sources", "seeds", "snapshots", "data_tests", "tests", "flags", "on-run-start",
-    "on-run-end", "dispatch", "query-comment", "packages-install-path", "targets", "default_target",
-}  # fmt: skip
 _TARGET_KEYS = {"warehouse", "data", "threads", "schema", "master", "spark", "description", "stores"}
-_MACRO = re.compile(r"\{%-?\s*macro\s+([A-Za-z_]\w*)\s*\(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,37 +42,38 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFile:
-    """A model's file before it is rendered."""
-
-    name: str
-    path: PurePosixPath
-    folders: tuple[str, ...]
-    raw_sql: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """All that a project's files say, before any SQL is rendered.
+    """All that a project's files say, before any template is rendered.
 
     Attributes:
-        model_config: the `models:` tree of the project file.
-        patches: what property files say of a model, by its name.
+        packages: the project's own files first, then those of the packages that are installed in it.
+        vars: the project's variables, those of the command line on top.
     """
 
     root: Path
     name: str
     project_file: str
     vars: Mapping[str, Any]
-    model_config: Section
     target: Target
     targets: tuple[str, ...]
-    sql_files: tuple[SourceFile, ...]
-    macros: tuple[Macro, ...]
-    sources: tuple[SourceTable, ...]
-    patches: Mapping[str, Patch]
-    unit_tests: tuple[UnitTest, ...]
-    suite_paths: tuple[Path, ...]
+    packages: tuple[Package, ...]
+
+    @property
+    def own(self) -> Package:
+        """The project itself as a package."""
+        return self.packages[0]
+
+    @property
+    def macros(self) -> tuple[Macro, ...]:
+        return tuple(macro for package in self.packages for macro in package.macros)
+
+    @property
+    def unit_tests(self) -> tuple[UnitTest, ...]:
+        return tuple(test for package in self.packages for test in package.properties.unit_tests)
+
+    @property
+    def suite_paths(self) -> tuple[Path, ...]:
+        return self.own.suite_paths
 
     @property
     def target_folder(self) -> Path:
@@ -114,31 +106,16 @@ def read_files(root: Path, *, target: str | None = None, variables: Mapping[str,
     Raises:
         ProjectError: a file is broken, a key unknown, a name taken twice, the target missing.
     """
-    name = next((file for file in PROJECT_FILES if (root / file).is_file()), None)
-    if name is None:
-        raise ProjectError(f"{root}: no project here: this folder has no project.yml. Pass another --project-dir.")
-    document = read_yaml(root / name, name=name)
-    document.check_keys(_PROJECT_KEYS, "the project")
-    project = document.text("name", "the project")
-    model_paths = document.texts("model-paths", "the project") or ("models",)
-    macro_paths = document.texts("macro-paths", "the project") or ("macros",)
-    suite_paths = document.texts("suite-paths", "the project") or ("expectations/suites",)
-    chosen, names = _target(document, root, target)
-    properties = read_properties(_property_files(root, model_paths), project=project)
+    own = read_package(root, base=root)
+    chosen, names = _target(own.document, root, target)
     return Files(
         root=root,
-        name=project,
-        project_file=name,
-        vars=_variables(document, project, variables or {}),
-        model_config=document.section("models", "the project"),
+        name=own.name,
+        project_file=own.document.file,
+        vars=_variables(own.document, own.name, variables or {}),
         target=chosen,
         targets=names,
-        sql_files=tuple(_sql_files(root, model_paths)),
-        macros=tuple(_macros(root, macro_paths)),
-        sources=properties.sources,
-        patches=properties.patches,
-        unit_tests=properties.unit_tests,
-        suite_paths=tuple(root / path for path in suite_paths),
+        packages=(own,),
     )
 
 
@@ -182,52 +159,3 @@ def _target(document: Section, root: Path, wanted: str | None) -> tuple[Target, 
         ),
         names,
     )
-
-
-def _property_files(root: Path, model_paths: tuple[str, ...]) -> list[tuple[Path, str]]:
-    found = [root / "sources.yml"] if (root / "sources.yml").is_file() else []
-    for folder in model_paths:
-        found += sorted(path for end in ("*.yml", "*.yaml") for path in (root / folder).rglob(end))
-    return [(path, path.relative_to(root).as_posix()) for path in found]
-
-
-def _sql_files(root: Path, model_paths: tuple[str, ...]) -> Iterator[SourceFile]:
-    seen: dict[str, PurePosixPath] = {}
-    for folder in model_paths:
-        for path in sorted((root / folder).rglob("*.sql")):
-            relative = PurePosixPath(path.relative_to(root).as_posix())
-            name = path.stem
-            if name in seen:
-                raise ProjectError(
-                    f'{relative}: the model "{name}" exists already, in {seen[name]}. Rename one of the two files.'
-                )
-            seen[name] = relative
-            yield SourceFile(
-                name=name,
-                path=relative,
-                folders=path.relative_to(root / folder).parent.parts,
-                raw_sql=_read(path, relative),
-            )
-
-
-def _macros(root: Path, macro_paths: tuple[str, ...]) -> Iterator[Macro]:
-    seen: dict[str, PurePosixPath] = {}
-    for folder in macro_paths:
-        for path in sorted((root / folder).rglob("*.sql")):
-            relative = PurePosixPath(path.relative_to(root).as_posix())
-            source = _read(path, relative)
-            for name in _MACRO.findall(source):
-                if name in seen:
-                    raise ProjectError(
-                        f'{relative}: the macro "{name}" exists already, in {seen[name]}. Rename one of the two.'
-                    )
-                seen[name] = relative
-                yield Macro(name=name, path=relative, source=source)
-
-
-def _read(path: Path, relative: PurePosixPath) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise FormatError(f"{relative}:{line}: this is not UTF-8 text. Save the file as UTF-8.") from error

@@ -1,4 +1,5 @@
-"""Property files: what YAML says of models, sources, columns, checks and unit tests, in dbt's form."""
+"""Property files: what YAML says of models, seeds, snapshots, sources, columns, checks, unit tests, exposures, groups and
+macros, in dbt's form."""
 
 from __future__ import annotations
 
@@ -9,13 +10,19 @@ from typing import Any
 
 from runner.documents import Section, read_yaml
 from runner.errors import FormatError, ProjectError
-from runner.model import Column, GenericTest, Severity, SourceTable, UnitTest
+from runner.model import Column, Config, Exposure, GenericTest, Group, Severity, SourceTable, UnitTest
 from runner.names import TableRef, check_identifier
 
 _FILE_KEYS = {"version", "models", "sources", "unit_tests", "macros", "seeds", "snapshots", "exposures", "groups", "metrics",
               "analyses", "data_tests", "semantic_models", "saved_queries"}  # fmt: skip
 _MODEL_KEYS = {"name", "description", "config", "columns", "data_tests", "tests", "meta", "docs", "tags", "constraints",
-               "access", "group", "latest_version", "deprecation_date", "time_spine", "versions"}  # fmt: skip
+               "access", "group", "latest_version", "deprecation_date", "time_spine", "versions", "relation", "arguments",
+               "database", "schema", "alias", "enabled", "primary_key"}  # fmt: skip
+_EXPOSURE_KEYS = {"name", "type", "owner", "label", "description", "url", "maturity", "depends_on", "tags", "meta",
+                  "config", "enabled", "docs"}  # fmt: skip
+_GROUP_KEYS = {"name", "owner", "description", "config", "meta"}
+_DESCRIBED = {"models": "model", "seeds": "seed", "snapshots": "snapshot", "analyses": "analysis", "macros": "macro",
+              "data_tests": "test"}  # fmt: skip
 _COLUMN_KEYS = {"name", "data_type", "description", "data_tests", "tests", "meta", "tags", "config", "constraints", "quote",
                 "policy_tags", "granularity", "aliases", "cells", "codec"}  # fmt: skip
 _SOURCE_KEYS = {"name", "description", "store", "schema", "database", "loader", "tables", "meta", "tags", "config",
@@ -23,15 +30,24 @@ _SOURCE_KEYS = {"name", "description", "store", "schema", "database", "loader", 
 _TABLE_KEYS = {"name", "description", "key", "files", "stored_as", "ignored_cells", "incremental", "columns", "data_tests", "tests", "freshness", "loaded_at_field",
                "loaded_at_query", "identifier", "meta", "tags", "config", "external", "loader", "quoting"}  # fmt: skip
 _TEST_KEYS = {"name", "description", "config", "arguments", "severity", "where", "meta", "tags", "limit", "warn_if",
-              "error_if", "fail_calc", "store_failures", "enabled"}  # fmt: skip
+              "error_if", "fail_calc", "store_failures", "store_failures_as", "enabled", "schema", "alias", "database",
+              "group"}  # fmt: skip
+_TEST_SETTINGS = _TEST_KEYS - {"name", "description", "config", "arguments"}
 _UNIT_KEYS = {"name", "model", "description", "given", "expect", "overrides", "config", "versions", "tags", "meta"}
 _GIVEN_KEYS = {"input", "rows", "format"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """What a property file says of a model."""
+    """What a property file says of a model, seed, snapshot, analysis, macro or singular test.
 
+    Attributes:
+        kind: `model`, `seed`, `snapshot`, `analysis`, `macro` or `test`.
+        relation: of a snapshot written in YAML alone, what it keeps the history of: `ref('x')` or `source('a', 'b')`.
+        versions: of a model with versions, each entry as written.
+    """
+
+    kind: str
     name: str
     path: PurePosixPath
     place: str
@@ -40,15 +56,27 @@ class Patch:
     columns: tuple[Column, ...] = ()
     tests: tuple[GenericTest, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    group: str | None = None
+    access: str | None = None
+    relation: str | None = None
+    latest_version: str | None = None
+    versions: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Properties:
-    """What all property files of a project say together."""
+    """What all property files of a package say together.
+
+    Attributes:
+        patches: by kind and name.
+        exposures: each with what it depends on as written, `ref('x')` or `source('a', 'b')`.
+    """
 
     sources: tuple[SourceTable, ...]
-    patches: Mapping[str, Patch]
+    patches: Mapping[tuple[str, str], Patch]
     unit_tests: tuple[UnitTest, ...]
+    exposures: tuple[tuple[Exposure, tuple[str, ...]], ...]
+    groups: tuple[Group, ...]
 
 
 def read_properties(files: Iterable[tuple[Path, str]], *, project: str) -> Properties:
@@ -62,39 +90,61 @@ def read_properties(files: Iterable[tuple[Path, str]], *, project: str) -> Prope
         ProjectError: a file is broken, a key unknown, a thing described twice.
     """
     sources: dict[str, SourceTable] = {}
-    patches: dict[str, Patch] = {}
-    unit_tests: dict[str, UnitTest] = {}
+    patches: dict[tuple[str, str], Patch] = {}
+    unit_tests: dict[tuple[str, str], UnitTest] = {}
+    exposures: dict[str, Exposure] = {}
+    needs: dict[str, tuple[str, ...]] = {}
+    groups: dict[str, Group] = {}
     for path, name in files:
         document = read_yaml(path, name=name)
         document.check_keys(_FILE_KEYS, "this file")
         relative = PurePosixPath(name)
-        for section in document.sections("models", "this file"):
-            patch = _patch(section, relative)
-            _once(patches, patch.name, patch, f'the model "{patch.name}"', patch.place)
+        for key, kind in _DESCRIBED.items():
+            for section in document.sections(key, "this file"):
+                patch = _patch(section, relative, kind)
+                _once(patches, (kind, patch.name), patch, f'the {kind} "{patch.name}"', patch.place)
         for section in document.sections("sources", "this file"):
             for table in _tables(section, relative, project):
                 _once(sources, table.label, table, f'the source "{table.label}"', table.place)
         for section in document.sections("unit_tests", "this file"):
-            test = _unit_test(section)
-            _once(unit_tests, test.name, test, f'the unit test "{test.name}"', test.place)
-    return Properties(sources=tuple(sources.values()), patches=patches, unit_tests=tuple(unit_tests.values()))
+            test = _unit_test(section, relative, project)
+            _once(unit_tests, (test.model, test.name), test, f'the unit test "{test.name}"', test.place)
+        for section in document.sections("exposures", "this file"):
+            exposure = _exposure(section, relative, project)
+            _once(exposures, exposure.name, exposure, f'the exposure "{exposure.name}"', exposure.place)
+            needs[exposure.name] = section.texts("depends_on", f'exposure "{exposure.name}"')
+        for section in document.sections("groups", "this file"):
+            group = _group(section, relative, project)
+            _once(groups, group.name, group, f'the group "{group.name}"', group.place)
+    return Properties(
+        sources=tuple(sources.values()),
+        patches=patches,
+        unit_tests=tuple(unit_tests.values()),
+        exposures=tuple((exposure, needs[name]) for name, exposure in exposures.items()),
+        groups=tuple(groups.values()),
+    )
 
 
-def _once(found: dict[str, Any], name: str, value: Any, what: str, place: str) -> None:
+def _once(found: dict[Any, Any], name: Any, value: Any, what: str, place: str) -> None:
     if name in found:
         raise ProjectError(f"{place}: {what} is described already, in {found[name].place}. Keep one of the two.")
     found[name] = value
 
 
-def _patch(section: Section, path: PurePosixPath) -> Patch:
-    name = section.text("name", "a model")
-    what = f'model "{name}"'
+def _patch(section: Section, path: PurePosixPath, kind: str) -> Patch:
+    name = section.text("name", f"an entry of this file's {kind} list")
+    what = f'{kind} "{name}"'
     section.check_keys(_MODEL_KEYS, what)
     columns, column_tests = _columns(section, what)
     config = dict(section.section("config", what))
     if "tags" in section:
-        config["tags"] = [*section.texts("tags", what), *config.get("tags", ())]
+        config["tags"] = [*section.texts("tags", what), *_one_or_more(config.get("tags"))]
+    for key in ("docs", "enabled") + (("schema", "alias", "database") if kind == "snapshot" else ()):
+        if key in section:
+            config.setdefault(key, section[key])
+    latest = section.get("latest_version")
     return Patch(
+        kind=kind,
         name=name,
         path=path,
         place=section.place(),
@@ -102,7 +152,58 @@ def _patch(section: Section, path: PurePosixPath) -> Patch:
         description=section.text("description", what, "").strip(),
         columns=columns,
         tests=(*_tests(section, what, None), *column_tests),
-        meta={**section.section("meta", what), **config.get("meta", {})},
+        meta={**section.section("meta", what), **(config.get("meta") or {})},
+        group=config.get("group", section.get("group")),
+        access=config.get("access", section.get("access")),
+        relation=section.text("relation", what, "") or None,
+        latest_version=None if latest is None else str(latest),
+        versions=tuple(section.sections("versions", what)),
+    )
+
+
+def _one_or_more(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _exposure(section: Section, path: PurePosixPath, package: str) -> Exposure:
+    name = section.text("name", "an exposure")
+    what = f'exposure "{name}"'
+    section.check_keys(_EXPOSURE_KEYS, what)
+    config = dict(section.section("config", what))
+    tags = [*section.texts("tags", what), *_one_or_more(config.get("tags"))]
+    meta = {**section.section("meta", what), **(config.get("meta") or {})}
+    if "enabled" in section:
+        config.setdefault("enabled", section["enabled"])
+    return Exposure(
+        name=name,
+        package=package,
+        path=path,
+        place=section.place(),
+        fqn=(package, *path.parent.parts[1:], name),
+        type=section.text("type", what),
+        owner=dict(section.section("owner", what)),
+        config=Config(values={**config, "tags": tags, "meta": meta}),
+        label=section.text("label", what, ""),
+        description=section.text("description", what, "").strip(),
+        url=section.text("url", what, ""),
+        maturity=section.text("maturity", what, "") or None,
+        meta=meta,
+    )
+
+
+def _group(section: Section, path: PurePosixPath, package: str) -> Group:
+    name = section.text("name", "a group")
+    what = f'group "{name}"'
+    section.check_keys(_GROUP_KEYS, what)
+    return Group(
+        name=name,
+        package=package,
+        path=path,
+        place=section.place(),
+        owner=dict(section.section("owner", what)),
+        description=section.text("description", what, "").strip(),
     )
 
 
@@ -137,7 +238,7 @@ def _tables(section: Section, path: PurePosixPath, project: str) -> Iterable[Sou
             table=TableRef(section.text("schema", what, source), table.text("identifier", label, name)),
             path=path,
             place=table.place(),
-            fqn=(project, source, name),
+            fqn=(project, *path.parent.parts[1:], source, name),
             store=section.text("store", what, ""),
             key=key,
             files=table.get("files"),
@@ -204,10 +305,10 @@ def _test(item: Any, what: str, column: str | None, place: str) -> GenericTest:
         raise FormatError(
             f"{place}: a check of {what} has one name, and its arguments are indented below it; here stand {', '.join(item)}."
         )
-    config = body.section("config", what)
+    config = {key: value for key, value in body.items() if key in _TEST_SETTINGS} | body.section("config", what)
     arguments = dict(body.section("arguments", what))
     arguments |= {key: value for key, value in body.items() if key not in _TEST_KEYS}
-    severity = str(config.get("severity", body.get("severity", "error"))).lower()
+    severity = str(config.get("severity", "error")).lower()
     if severity not in ("error", "warn"):
         raise FormatError(f'{place}: the severity of a check is "error" or "warn", not "{severity}".')
     checked: Severity = "warn" if severity == "warn" else "error"
@@ -216,13 +317,15 @@ def _test(item: Any, what: str, column: str | None, place: str) -> GenericTest:
         column=column or arguments.pop("column_name", None),
         arguments=arguments,
         severity=checked,
-        where=config.get("where", body.get("where")),
+        where=config.get("where"),
         name=body.get("name"),
         place=place,
+        config=config,
+        description=str(body.get("description") or "").strip(),
     )
 
 
-def _unit_test(section: Section) -> UnitTest:
+def _unit_test(section: Section, path: PurePosixPath, package: str) -> UnitTest:
     name = section.text("name", "a unit test")
     what = f'unit test "{name}"'
     section.check_keys(_UNIT_KEYS, what)
@@ -242,6 +345,9 @@ def _unit_test(section: Section) -> UnitTest:
         macros=dict(overrides.section("macros", what)),
         description=section.text("description", what, "").strip(),
         place=section.place(),
+        package=package,
+        path=path,
+        config=dict(section.section("config", what)),
     )
 
 

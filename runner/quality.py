@@ -36,7 +36,8 @@ def load_quality(project: Project) -> Quality:
     Raises:
         ProjectError: a suite is wrong, or names a model, column or expectation that does not exist.
     """
-    by_label: dict[str, Model | SourceTable] = {**project.models, **project.sources}
+    by_label: dict[str, Model | SourceTable] = {node.label: node for node in project.buildable.values()}
+    by_label |= project.sources
     written: dict[str, Suite] = {}
     for folder in project.files.suite_paths:
         for suite in _suites(project, folder):

@@ -18,7 +18,7 @@ import jinja2.sandbox
 from jinja2.exceptions import SecurityError
 
 from runner.errors import NotFoundError, ProjectError
-from runner.model import Macro
+from runner.model import Macro, Ref
 from runner.names import TableRef
 
 _SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "CREDENTIAL")
@@ -61,13 +61,13 @@ class Captured:
     Attributes:
         refs, sources: the models and landed tables, in the order of their first use.
         config: the settings that `config()` gave.
-        macros: the project's macros that were called.
+        macros: the macros that were called, by unique id.
         variables: the variables that were read, with their values.
         clock: True where the text depends on the moment of the run.
         messages: what `log(..., info=True)` and `print` said.
     """
 
-    refs: dict[str, None] = field(default_factory=dict)
+    refs: dict[Ref, None] = field(default_factory=dict)
     sources: dict[tuple[str, str], None] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     macros: dict[str, None] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Scope:
     """
 
     place: str
-    ref: Callable[[str], Any]
+    ref: Callable[[Ref], Any]
     source: Callable[[str, str], Any]
     variables: Mapping[str, Any]
     target: Mapping[str, Any]
@@ -112,11 +112,11 @@ class _Return(Exception):
 class _ProjectMacro:
     """A macro that records its use and can `return` a value that is no text."""
 
-    def __init__(self, name: str, macro: Callable[..., Any], captured: Captured) -> None:
-        self._name, self._macro, self._captured = name, macro, captured
+    def __init__(self, unique_id: str, macro: Callable[..., Any], captured: Captured) -> None:
+        self._id, self._macro, self._captured = unique_id, macro, captured
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self._captured.macros[self._name] = None
+        self._captured.macros[self._id] = None
         try:
             return self._macro(*args, **kwargs)
         except _Return as returned:
@@ -126,7 +126,9 @@ class _ProjectMacro:
 class _Names(dict[str, Any]):
     """The names of one rendering. A macro's file is instantiated when its name is first asked for."""
 
-    def __init__(self, names: Mapping[str, Any], macros: Mapping[str, jinja2.Template], captured: Captured) -> None:
+    def __init__(
+        self, names: Mapping[str, Any], macros: Mapping[str, tuple[str, jinja2.Template]], captured: Captured
+    ) -> None:
         super().__init__(names)
         self._templates = macros
         self._captured = captured
@@ -135,8 +137,9 @@ class _Names(dict[str, Any]):
         return super().__contains__(name) or name in self._templates
 
     def __missing__(self, name: str) -> Any:
-        module = self._templates[name].make_module(self, shared=True)
-        self[name] = _ProjectMacro(name, getattr(module, name), self._captured)
+        unique_id, template = self._templates[name]
+        module = template.make_module(self, shared=True)
+        self[name] = _ProjectMacro(unique_id, getattr(module, name), self._captured)
         return self[name]
 
 
@@ -191,12 +194,12 @@ class Renderer:
         )
         self._started = run_started_at or datetime.now(UTC)
         self._files: dict[str, jinja2.Template] = {}
-        self._macros: dict[str, jinja2.Template] = {}
+        self._macros: dict[str, tuple[str, jinja2.Template]] = {}
         for macro in macros:
             path = str(macro.path)
             if path not in self._files:
                 self._files[path] = self._compile(macro.source, path)
-            self._macros[macro.name] = self._files[path]
+            self._macros[macro.name] = (macro.unique_id, self._files[path])
 
     def render(self, text: str, scope: Scope) -> tuple[str, Captured]:
         """Returns the rendered text and what it asked for.
@@ -252,10 +255,15 @@ class Renderer:
         return ProjectError(f"{spot}: the template fails: {error}.")
 
     def _names(self, scope: Scope, captured: Captured) -> dict[str, Any]:
-        def ref(first: str, second: str | None = None, **_: Any) -> Any:
-            name = first if second is None else second
-            captured.refs[name] = None
-            return scope.ref(name)
+        def ref(first: str, second: str | None = None, v: Any = None, version: Any = None) -> Any:
+            wanted = version if version is not None else v
+            asked = Ref(
+                name=first if second is None else second,
+                package=None if second is None else first,
+                version=None if wanted is None else str(wanted),
+            )
+            captured.refs[asked] = None
+            return scope.ref(asked)
 
         def source(name: str, table: str) -> Any:
             captured.sources[(name, table)] = None

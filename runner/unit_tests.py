@@ -108,10 +108,11 @@ def _input(project: Project, model: Model, test: UnitTest, given: str) -> tuple[
     if given.strip() == "this":
         return "this", model.columns
     if match := _REF.search(given):
+        by_label = {node.label: node for node in project.buildable.values()}
         name = match.group(1)
-        if name not in project.models:
-            raise NotFoundError(f"{test.place}: input {given} names no model.", name=name, known=project.models)
-        return name, project.models[name].columns
+        if name not in by_label:
+            raise NotFoundError(f"{test.place}: input {given} names no model.", name=name, known=by_label)
+        return name, by_label[name].columns
     if match := _SOURCE.search(given):
         label = f"{match.group(1)}.{match.group(2)}"
         if label not in project.sources:
@@ -131,9 +132,9 @@ def _landed(table: SourceTable) -> Sequence[Column]:
 def _complete(project: Project, spark: SparkSession, model: Model, relations: dict[str, str]) -> None:
     """Gives an input that the test does not mention as an empty table."""
     inputs: list[tuple[str, Sequence[Column]]] = [
-        (name, project.models[name].columns) for name in _refs(project, model)
+        (node.label, _landed(node) if isinstance(node, SourceTable) else node.columns)
+        for node in _tables_below(project, model)
     ]
-    inputs += [(label, _landed(project.sources[label])) for label in _sources(project, model)]
     inputs.append(("this", model.columns))
     for number, (name, columns) in enumerate(inputs):
         if name not in relations and columns:
@@ -142,20 +143,13 @@ def _complete(project: Project, spark: SparkSession, model: Model, relations: di
             relations[name] = view
 
 
-def _refs(project: Project, model: Model) -> Iterator[str]:
-    for name in model.refs:
-        parent = project.models[name]
-        if parent.config.materialized == "ephemeral":
-            yield from _refs(project, parent)
+def _tables_below(project: Project, model: Model) -> Iterator[Model | SourceTable]:
+    """Yields what the model's SQL reads, through ephemeral models."""
+    for node in map(project.node, model.parents):
+        if isinstance(node, Model) and node.config.materialized == "ephemeral":
+            yield from _tables_below(project, node)
         else:
-            yield name
-
-
-def _sources(project: Project, model: Model) -> Iterator[str]:
-    yield from (f"{source}.{table}" for source, table in model.sources)
-    for name in model.refs:
-        if project.models[name].config.materialized == "ephemeral":
-            yield from _sources(project, project.models[name])
+            yield node
 
 
 def _frame(spark: SparkSession, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], place: str) -> Any:

@@ -64,7 +64,7 @@ def test_columns_are_the_described_ones(
 
     assert isinstance(model, Model)
     relations = {}
-    for name in model.refs:
+    for name in (ref.name for ref in model.refs):
         schema = ", ".join(f"`{column.name}` {column.data_type}" for column in project.models[name].columns)
         quick.createDataFrame([], schema).createOrReplaceTempView(f"described_{name}")
         relations[name] = f"described_{name}"

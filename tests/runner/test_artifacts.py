@@ -48,9 +48,10 @@ def test_manifest_holds_what_tools_read(project: Project) -> None:
 def test_every_node_of_the_shop_is_in_its_manifest() -> None:
     project = load_project(ROOT)
     found = manifest(project, invocation_id="i")
-    assert set(found["parent_map"]) == set(found["nodes"]) | set(found["sources"])
-    assert all(node["description"] for node in found["nodes"].values())
-    checksums = [node["checksum"]["checksum"] for node in found["nodes"].values()]
+    assert set(found["parent_map"]) == {*found["nodes"], *found["sources"], *found["exposures"], *found["unit_tests"]}
+    models = [node for node in found["nodes"].values() if node["resource_type"] == "model"]
+    assert all(node["description"] for node in models)
+    checksums = [node["checksum"]["checksum"] for node in models]
     assert len(set(checksums)) == len(checksums)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from runner.compile import compile_model
+from runner.configs import merge_config
 from runner.errors import ProjectError
-from runner.parse import load_project, merge_config
+from runner.model import Ref
+from runner.parse import load_project
 
 Write = Callable[[Mapping[str, str]], Path]
 
@@ -77,7 +79,7 @@ def test_what_is_incremental_reads_is_a_parent(write: Write, tiny: dict[str, str
         "{% if is_incremental() %} where 1 > (select max(order_count) from {{ ref('totals') }}){% endif %}"
     )
     root = write(tiny)
-    assert load_project(root).models["late"].refs == ("totals",)
+    assert load_project(root).models["late"].refs == (Ref(name="totals"),)
     assert compiled(root, "late") == "select 1 as id"
     assert (
         compiled(root, "late", is_incremental=True)
