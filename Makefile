@@ -14,8 +14,8 @@ demo: .venv/ready ## simulate a small shop, land it, build and check all models,
 test: .venv/ready ## all tests, on real Spark and Delta
 	$(BIN)/python -m pytest
 
-test-fast: .venv/ready ## the tests that start no Spark: seconds
-	$(BIN)/python -m pytest -m "not spark"
+test-fast: .venv/ready ## the tests that start neither Spark nor dbt: seconds
+	$(BIN)/python -m pytest -m "not spark and not dbt"
 
 lint: .venv/ready ## style, types and the form of the SQL, as CI checks them
 	$(BIN)/ruff check .

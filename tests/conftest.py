@@ -1,4 +1,4 @@
-"""One Spark session, one HBase and one MongoDB for the run of tests; tests that use Spark are marked `spark` by themselves."""
+"""One Spark session, one HBase and one MongoDB for the run of tests; tests that use Spark or dbt are marked by themselves."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ class GivenMongoDB:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "spark" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.spark)
+        for name in ("spark", "dbt"):
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(getattr(pytest.mark, name))
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ RESOURCE_TYPES = (
 TEST_TYPES = ("generic", "singular", "unit", "data", "schema")
 VERSIONS = ("latest", "prerelease", "old", "none")
 FAILED = ("error", "fail", "runtime error", "withheld", "partial success")
+_TEST_TYPES = {"generic": ("schema", "data"), "singular": ("data",)}
 _NOT_NODES = ("source", "exposure", "metric", "semantic_model", "saved_query", "unit_test")
 _DEFAULTS: dict[str, Mapping[str, Any]] = {
     "model": {"materialized": "view", "on_schema_change": "ignore", "enabled": True, "access": "protected"},
@@ -106,7 +107,7 @@ def _by_source(context: Context, term: Term) -> set[str]:
         node.id
         for node in context.universe.nodes.values()
         if node.resource_type == "source"
-        and fnmatchcase(node.package, package)
+        and fnmatchcase(node.home, package)
         and fnmatchcase(node.fqn[-2], source)
         and fnmatchcase(node.fqn[-1], table)
     }
@@ -125,7 +126,7 @@ def _named(kind: str) -> Method:
         return {
             node.id
             for node in context.universe.nodes.values()
-            if node.resource_type == kind and fnmatchcase(node.package, package) and fnmatchcase(node.name, name)
+            if node.resource_type == kind and fnmatchcase(node.home, package) and fnmatchcase(node.name, name)
         }
 
     return method
@@ -157,20 +158,26 @@ def _piece(match: re.Match[str]) -> str:
 
 def _by_path(context: Context, term: Term) -> set[str]:
     pattern = _glob(str(term.value))
-    known: dict[str, bool] = {}
+    known: dict[tuple[str, bool], bool] = {}
 
-    def holds(path: str) -> bool:
+    def meant(path: str, own: bool) -> bool:
+        """Says whether the path is; one of a package counts where the project has a file or folder of that path, too."""
+        if pattern.fullmatch(path + "/") is None:
+            return False
+        return own or context.root is None or (context.root / path).exists()
+
+    def holds(path: str, own: bool) -> bool:
         """Says whether the path or a folder above it is meant."""
-        if path not in known:
+        if (path, own) not in known:
             above = path.rpartition("/")[0]
-            known[path] = pattern.fullmatch(path + "/") is not None or (bool(above) and holds(above))
-        return known[path]
+            known[path, own] = meant(path, own) or (bool(above) and holds(above, own))
+        return known[path, own]
 
-    return {
-        node.id
-        for node in context.universe.nodes.values()
-        if holds(node.path) or (node.patch_path is not None and pattern.fullmatch(node.patch_path + "/") is not None)
-    }
+    def chosen(node: Selectable) -> bool:
+        own = node.home == context.project
+        return holds(node.path, own) or (node.patch_path is not None and meant(node.patch_path, own))
+
+    return {node.id for node in context.universe.nodes.values() if chosen(node)}
 
 
 def _by_file(node: Selectable, value: str) -> bool:
@@ -180,7 +187,7 @@ def _by_file(node: Selectable, value: str) -> bool:
 
 def _by_package(context: Context, term: Term) -> set[str]:
     wanted = context.project if term.value == "this" and context.project else str(term.value)
-    return {node.id for node in context.universe.nodes.values() if fnmatchcase(node.package, wanted)}
+    return {node.id for node in context.universe.nodes.values() if fnmatchcase(node.home, wanted)}
 
 
 def _by_config(context: Context, term: Term) -> set[str]:
@@ -236,15 +243,13 @@ def _choice(known: tuple[str, ...], test: Callable[[Selectable, str], bool]) -> 
 def _by_test_name(node: Selectable, value: str) -> bool:
     if node.resource_type == "unit_test":
         return fnmatchcase(node.name, value)
-    return node.resource_type == "test" and bool(node.test_name) and fnmatchcase(node.test_name, value)
+    return node.test_name is not None and fnmatchcase(node.test_name, value)
 
 
 def _by_test_type(node: Selectable, value: str) -> bool:
-    if node.resource_type == "unit_test":
-        return value == "unit"
-    if node.resource_type != "test":
+    if node.test_type is None:
         return False
-    return value == "data" or ((value in ("generic", "schema")) is bool(node.test_name) and value != "unit")
+    return value == node.test_type or value in _TEST_TYPES.get(node.test_type, ())
 
 
 def _by_version(node: Selectable, value: str) -> bool:

@@ -22,7 +22,9 @@ class Selectable:
         patch_path: the property file that describes it, if any.
         files: further files that it is made of: macros it calls, its suite, its fixtures.
         parents: unique ids of what it depends on.
-        test_name: a generic test's name (`unique`); empty for everything else, a singular test too.
+        package: the project's or the package's name; the first of `fqn` where it is empty.
+        test_name: a generic test's macro (`unique`).
+        test_type: `generic`, `singular` or `unit`; None for what is no test.
         version, latest_version: of a versioned model.
     """
 
@@ -39,13 +41,16 @@ class Selectable:
     config: Mapping[str, Any] = field(default_factory=dict)
     group: str | None = None
     access: str | None = None
-    test_name: str = ""
+    package: str = ""
+    test_name: str | None = None
+    test_type: str | None = None
     version: str | int | float | None = None
     latest_version: str | int | float | None = None
 
     @property
-    def package(self) -> str:
-        return self.fqn[0]
+    def home(self) -> str:
+        """The project or package that it belongs to."""
+        return self.package or self.fqn[0]
 
 
 class Universe:

@@ -48,7 +48,7 @@ def _known(term: Term, universe: Universe) -> Iterable[str]:
     if term.method == "file":
         return {node.path.rpartition("/")[2] for node in nodes}
     if term.method == "package":
-        return {node.package for node in nodes}
+        return {node.home for node in nodes}
     if term.method == "group":
         return {node.group for node in nodes if node.group}
     if term.method == "access":

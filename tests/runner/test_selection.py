@@ -254,7 +254,8 @@ def test(name: str, *parents: str, kind: str = "test") -> Selectable:
         fqn=("shop", "marts", name),
         path="models/marts/_models.yml",
         parents=parents,
-        test_name="unique" if kind == "test" else "",
+        test_name="unique" if kind == "test" else None,
+        test_type="generic" if kind == "test" else "unit",
     )
 
 

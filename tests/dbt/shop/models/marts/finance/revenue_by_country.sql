@@ -1,0 +1,2 @@
+{{ config(materialized='view', enabled=true, meta={'priority': 'high'}) }}
+select * from {{ ref('revenue') }}

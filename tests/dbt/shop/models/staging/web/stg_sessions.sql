@@ -1,0 +1,2 @@
+{{ config(tags=['web']) }}
+select * from {{ source('web', 'sessions') }}

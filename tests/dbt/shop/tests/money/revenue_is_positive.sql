@@ -1,0 +1,2 @@
+{{ config(severity='warn', tags=['money'], group='finance') }}
+select * from {{ ref('revenue') }} where total < 0
