@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from runner.configs import FolderConfigs, check_config, merge_config, with_fixed
@@ -19,7 +19,9 @@ from runner.project import Files, read_files
 from runner.properties import Patch
 from runner.python_models import read_python_model
 from runner.render import Captured, Relation, Renderer, Scope
-from runner.selection import Selectable, select
+from runner.selectables import named_selectors, selectables, suite_files
+from runner.selection import Indirect, NamedSelectors, Selectable, StateView, select
+from runner.selection.named import SELECTORS_FILE
 
 _TYPES = {"model": "model", "python": "model", "seed": "seed", "snapshot": "snapshot", "analysis": "analysis"}
 
@@ -73,31 +75,73 @@ class Project:
 
     def selectables(self) -> list[Selectable]:
         """Returns what selection knows of every node: sources, models, seeds, snapshots, exposures, analyses, tests."""
-        return [
-            *map(_selectable, self.nodes()),
-            *map(_selectable_exposure, self.exposures.values()),
-            *map(_selectable, self.analyses.values()),
-            *(_selectable_test(test, self) for test in self.tests.values()),
-            *(_selectable_unit_test(test, self) for test in self.unit_tests.values()),
-        ]
+        return list(
+            selectables(
+                [*self.nodes(), *self.analyses.values()],
+                exposures=self.exposures.values(),
+                tests=self.tests.values(),
+                unit_tests=self.unit_tests.values(),
+                models=self.models,
+                macros=self.files.macros,
+                suites=suite_files(self.root, self.files.suite_paths),
+            )
+        )
 
     def nodes(self) -> list[Model | SourceTable]:
         """Returns every landed table and every model, seed and snapshot."""
         return [*self.sources.values(), *self.buildable.values()]
 
     def select(
-        self, include: Iterable[str] = (), exclude: Iterable[str] = (), *, kinds: Collection[str] = ("model",)
+        self,
+        include: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+        *,
+        kinds: Collection[str] = ("model",),
+        selector: str | None = None,
+        indirect: Indirect = "eager",
+        state: StateView | None = None,
     ) -> list[str]:
-        """Returns the unique ids that the selectors choose, of the given kinds, parents before children.
+        """Returns the unique ids that the selectors choose, of the given kinds, parents before children, tests last.
+
+        Args:
+            selector, indirect, state: as `runner.selection.select` takes them.
 
         Raises:
+            NothingSelected: `state:`, `failed:` and the like hold of nothing now.
             ProjectError: a selector is wrong or matches nothing, or leaves none of the kinds.
         """
-        chosen = select(self.selectables(), include=include, exclude=exclude, root=self.root, project=self.files.name)
-        found = [node for node in self.graph.order if node in chosen and node.split(".", 1)[0] in kinds]
+        nodes = self.selectables()
+        chosen = select(
+            nodes,
+            include=include,
+            exclude=exclude,
+            selector=selector,
+            indirect=indirect,
+            named=self.named_selectors(),
+            state=state,
+            root=self.root,
+            project=self.files.name,
+        )
+        ordered = [*self.graph.order, *(node.id for node in nodes if node.id not in self.graph)]
+        found = [node for node in ordered if node in chosen and node.split(".", 1)[0] in kinds]
         if not found:
             raise ProjectError(f"the selection holds no {' and no '.join(kinds)}. Look at it with `run ls`.")
         return found
+
+    def named_selectors(self) -> NamedSelectors:
+        """Returns the selectors of selectors.yml."""
+        return named_selectors(self.root, self._rendered)
+
+    def _rendered(self, text: str) -> str:
+        scope = Scope(
+            place=SELECTORS_FILE,
+            ref=_nothing,
+            source=_nothing,
+            variables=self.files.vars,
+            target=target_values(self.files),
+            project=self.files.name,
+        )
+        return self.renderer.render(text, scope)[0]
 
 
 def load_project(root: Path, *, target: str | None = None, variables: Mapping[str, Any] | None = None) -> Project:
@@ -433,78 +477,3 @@ def _place_of(model: Model, word: str) -> str:
         if word in line:
             return f"{model.path}:{number}"
     return str(model.path)
-
-
-def _selectable(node: Model | SourceTable) -> Selectable:
-    if isinstance(node, SourceTable):
-        return Selectable(
-            id=node.unique_id,
-            label=node.label,
-            name=node.name,
-            resource_type="source",
-            fqn=node.fqn,
-            path=str(node.path),
-            tags=node.tags,
-        )
-    return Selectable(
-        id=node.unique_id,
-        label=node.label,
-        name=node.name,
-        resource_type=node.resource_type,
-        fqn=node.fqn,
-        path=str(node.path),
-        patch_path=str(node.patch_path) if node.patch_path else None,
-        parents=node.parents,
-        tags=node.config.tags,
-        config=node.config.values,
-        group=node.group,
-        access=node.access if node.resource_type == "model" else None,
-        version=node.version,
-        latest_version=node.latest_version,
-    )
-
-
-def _selectable_exposure(node: Exposure) -> Selectable:
-    return Selectable(
-        id=node.unique_id,
-        label=node.name,
-        name=node.name,
-        resource_type="exposure",
-        fqn=node.fqn,
-        path=str(node.path),
-        parents=node.parents,
-        tags=node.config.tags,
-        config=node.config.values,
-    )
-
-
-def _selectable_test(test: DataTest, project: Project) -> Selectable:
-    attached = project.buildable.get(test.attached or "")
-    return Selectable(
-        id=test.unique_id,
-        label=test.name,
-        name=test.name,
-        resource_type="test",
-        fqn=test.fqn,
-        path=str(test.path),
-        parents=test.parents,
-        tags=test.config.tags,
-        config={"severity": test.severity, **test.config.values},
-        group=attached.group if attached else None,
-        test_name=test.test.type.rsplit(".", 1)[-1] if test.test else "",
-    )
-
-
-def _selectable_unit_test(test: UnitTest, project: Project) -> Selectable:
-    model = project.models[test.model]
-    return Selectable(
-        id=test.unique_id,
-        label=test.name,
-        name=test.name,
-        resource_type="unit_test",
-        fqn=(test.package, *PurePosixPath(*test.path.parts[1:-1]).parts, test.model, test.name),
-        path=str(test.path),
-        parents=(model.unique_id,),
-        tags=Config(values=test.config).tags,
-        config=test.config,
-    )
