@@ -63,9 +63,8 @@ class BatchDecoder:
         self._keeps_unnamed = keeps_unnamed
         self._repeats = None if len(contract.key) != 1 or _ID in self._names[contract.key[0]] else contract.key[0]
 
-    def decode(self, raw: bytes) -> Iterator[pa.RecordBatch]:
+    def decode(self, batch: RawBatch) -> Iterator[pa.RecordBatch]:
         """Yields the documents of a reply in `Contract.decoded_schema`; those that need the exact way come last."""
-        batch = RawBatch(raw)
         if not len(batch):
             return
         fast, good = self._fast(batch)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql.datasource import Filter
 
+_MOST_REMEMBERED = 1_000_000  # documents of a range whose ids a worker keeps: about 100 MB
+
 
 class MongoDataSource(DataSource):
     """Reads a collection in `_id` ranges.
@@ -55,9 +57,10 @@ class MongoDataSource(DataSource):
 
 @dataclass
 class RangePartition(InputPartition):
-    """A range of `_id`, as a filter."""
+    """A range of `_id`, as a filter; read in order where it holds too many documents to remember."""
 
     within: Document
+    in_order: bool
 
 
 class MongoReader(DataSourceReader):
@@ -71,12 +74,13 @@ class MongoReader(DataSourceReader):
         with closing(connect(reading.settings)) as client:
             collection = client[reading.settings.database][reading.collection]
             ranges = id_ranges(collection, self._options.partitions, reading.where)
-        return [RangePartition(each) for each in ranges]
+            in_order = collection.estimated_document_count() > _MOST_REMEMBERED * len(ranges)
+        return [RangePartition(each, in_order) for each in ranges]
 
     def read(self, partition: InputPartition, **client_options: Any) -> Iterator[pa.RecordBatch]:
         assert isinstance(partition, RangePartition)
         reading = self._options.reading
-        reading = replace(reading, where=both(reading.where, partition.within))
+        reading = replace(reading, where=both(reading.where, partition.within), in_order=partition.in_order)
         decoder = BatchDecoder(self._options.contract, reading.place, keeps_unnamed=self._options.is_landing)
         gc.disable()  # nothing here holds cycles
         try:

@@ -1,7 +1,9 @@
-"""Documents drained as raw replies, in the order of `_id`, through cursors that get lost and servers that restart.
+"""Documents drained as raw replies, each once, through cursors that get lost and servers that restart.
 
-A reply that has come is never asked for again: the next cursor begins behind its last `_id`. The next reply is fetched
-in a thread while the one before is decoded.
+They come as the server finds them, which spares it a sort, and an index where all is read. What has come is remembered
+by its `_id`. After a cursor is lost they are read in the order of `_id`: what came before is passed over, and of an
+ordered reading nothing is asked for again, since the next cursor begins behind its last `_id`. A reading too large to
+be remembered is ordered from the start. The next reply is fetched in a thread while the one before is decoded.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import bson
@@ -23,7 +25,8 @@ from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
 from ingest.mongodb.documents import EXACT
 from ingest.mongodb.ranges import after, both
-from ingest.mongodb.rawbson import value_bytes
+from ingest.mongodb.rawbson import RawBatch, value_bytes
+from ingest.mongodb.seen import SeenIds
 from ingest.mongodb.snapshot import SNAPSHOT_TOO_OLD, read_concern
 from runner.errors import MachineError
 from stores.mongo_client import Document, connect, unanswered
@@ -49,6 +52,7 @@ class Reading:
         columns: top-level fields to read; None for whole documents.
         batch_size: documents in a reply, as far as the server follows.
         at: the cluster time as of which all is read.
+        in_order: read in the order of `_id` from the start, and remember no ids.
         patience: seconds without progress after which the server is given up.
     """
 
@@ -58,6 +62,7 @@ class Reading:
     columns: tuple[str, ...] | None = None
     batch_size: int = 5_000
     at: Timestamp | None = None
+    in_order: bool = False
     patience: float = _PATIENCE
 
     @property
@@ -65,8 +70,8 @@ class Reading:
         return f"{self.settings}.{self.collection}"
 
 
-def replies(reading: Reading, **options: Any) -> Iterator[bytes]:
-    """Yields the documents in the order of `_id`, as bytes one behind the other, each exactly once.
+def replies(reading: Reading, **options: Any) -> Iterator[RawBatch]:
+    """Yields the documents, each exactly once.
 
     Args:
         options: of the client, such as event listeners.
@@ -78,8 +83,9 @@ def replies(reading: Reading, **options: Any) -> Iterator[bytes]:
         yield from _ahead(lambda stop: _drained(client, reading, stop))
 
 
-def _drained(client: MongoClient[Document], reading: Reading, stop: threading.Event) -> Iterator[bytes]:
-    last: bytes | None = None
+def _drained(client: MongoClient[Document], reading: Reading, stop: threading.Event) -> Iterator[RawBatch]:
+    seen = None if reading.in_order else SeenIds()
+    last: bytes | None = None  # the last reply of an ordered cursor
     failed_since: float | None = None
     wait = _FIRST_WAIT
     while not stop.is_set():
@@ -87,8 +93,11 @@ def _drained(client: MongoClient[Document], reading: Reading, stop: threading.Ev
             for reply in _cursor(client, reading, last):
                 failed_since, wait = None, _FIRST_WAIT
                 if reply:
-                    last = reply
-                    yield reply
+                    last = reply if reading.in_order else None
+                    batch = RawBatch(reply)
+                    batch = batch if seen is None else seen.new_of(batch)
+                    if len(batch):
+                        yield batch
                 if stop.is_set():
                     return
             return
@@ -97,6 +106,7 @@ def _drained(client: MongoClient[Document], reading: Reading, stop: threading.Ev
             failed_since = failed_since or now
             if not _passes(error) or now + wait - failed_since > reading.patience:
                 raise _given_up(reading, error) from error
+            reading = replace(reading, in_order=True)
             stop.wait(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
@@ -108,8 +118,9 @@ def _cursor(client: MongoClient[Document], reading: Reading, last: bytes | None)
         collection = collection.with_options(read_concern=concern)
     projection = None if reading.columns is None else dict.fromkeys(("_id", *reading.columns), 1)
     rest = {} if last is None else after(last_id(last))
+    order: dict[str, Any] = {"sort": [("_id", 1)], "allow_disk_use": True} if reading.in_order else {}
     with collection.find_raw_batches(
-        both(reading.where, rest), projection, sort=[("_id", 1)], batch_size=reading.batch_size, allow_disk_use=True
+        both(reading.where, rest), projection, batch_size=reading.batch_size, **order
     ) as cursor:
         yield from cursor
 
@@ -139,12 +150,12 @@ def _given_up(reading: Reading, error: PyMongoError) -> MachineError:
     return unanswered(reading.settings, error)
 
 
-def _ahead(drain: Callable[[threading.Event], Iterator[bytes]]) -> Iterator[bytes]:
+def _ahead(drain: Callable[[threading.Event], Iterator[RawBatch]]) -> Iterator[RawBatch]:
     """Yields what `drain` yields, fetched by a thread that is a few replies ahead."""
-    fetched: queue.Queue[bytes | BaseException | None] = queue.Queue(_REPLIES_AHEAD)
+    fetched: queue.Queue[RawBatch | BaseException | None] = queue.Queue(_REPLIES_AHEAD)
     stop = threading.Event()
 
-    def put(item: bytes | BaseException | None) -> None:
+    def put(item: RawBatch | BaseException | None) -> None:
         while not stop.is_set():
             try:
                 fetched.put(item, timeout=0.5)

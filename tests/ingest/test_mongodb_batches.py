@@ -20,6 +20,7 @@ from ingest.contract import Column, Contract
 from ingest.decode import Decoder, decoded_arrow_schema
 from ingest.mongodb.batches import BatchDecoder
 from ingest.mongodb.documents import records_of
+from ingest.mongodb.rawbson import RawBatch
 
 CONTRACT = Contract(
     "shop",
@@ -63,7 +64,7 @@ def encoded(*documents: dict[str, Any]) -> list[bytes]:
 
 def rows(raws: list[bytes], contract: Contract = CONTRACT) -> list[dict[str, Any]]:
     """Decodes the documents as one reply, in any order."""
-    batches = list(BatchDecoder(contract, "shop.things").decode(b"".join(raws)))
+    batches = list(BatchDecoder(contract, "shop.things").decode(RawBatch(b"".join(raws))))
     assert all(batch.schema == decoded_arrow_schema(contract) for batch in batches)
     for batch in batches:
         batch.validate(full=True)
@@ -95,7 +96,7 @@ def exactly(contract: Contract, raws: list[bytes], monkeypatch: pytest.MonkeyPat
         return records_of(some, contract, place)
 
     monkeypatch.setattr("ingest.mongodb.batches.records_of", counting)
-    list(BatchDecoder(contract, "shop.things").decode(b"".join(raws)))
+    list(BatchDecoder(contract, "shop.things").decode(RawBatch(b"".join(raws))))
     return sum(left)
 
 
@@ -345,16 +346,16 @@ def test_decimals_of_many_places_take_the_fast_way(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_empty_reply_gives_no_batch() -> None:
-    assert list(BatchDecoder(CONTRACT, "x").decode(b"")) == []
+    assert list(BatchDecoder(CONTRACT, "x").decode(RawBatch(b""))) == []
 
 
 def test_a_torn_reply_is_an_error() -> None:
     with pytest.raises(ValueError, match="no document begins at byte 0 of 4"):
-        list(BatchDecoder(CONTRACT, "x").decode(struct.pack("<i", 99)))
+        RawBatch(struct.pack("<i", 99))
 
 
 def test_without_rescue_unnamed_fields_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     raws = encoded({"id": "a", "more": 1, "lines": [{"sku": "x", "gift": True}]})
-    (batch,) = BatchDecoder(ORDER, "x", keeps_unnamed=False).decode(raws[0])
+    (batch,) = BatchDecoder(ORDER, "x", keeps_unnamed=False).decode(RawBatch(raws[0]))
     assert batch.column("lines").to_pylist() == [[{"sku": "x", "n": None, "price": None}]]
     assert pa.compute.is_null(batch.column("_rescued")).to_pylist() == [True]

@@ -10,18 +10,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import bson
 import pytest
-from bson import ObjectId, Timestamp
+from bson import Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.monitoring import CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from ingest.mongodb.rawbson import RawBatch
 from ingest.mongodb.reading import Reading, last_id, replies
+from ingest.mongodb.seen import SeenIds
 from runner.errors import MachineError
 from stores.settings import MongoSettings
 
@@ -89,8 +92,8 @@ class Commands(CommandListener):
         return [each for each in self.sent if name in each]
 
 
-def ids_in(reply: bytes) -> list[Any]:
-    return [each["_id"] for each in bson.decode_all(reply)]
+def ids_in(reply: RawBatch) -> list[Any]:
+    return [each["_id"] for each in bson.decode_all(reply.raw)]
 
 
 @pytest.fixture
@@ -120,6 +123,11 @@ def expected() -> list[Any]:
     ]
 
 
+def each_once(found: list[Any]) -> bool:
+    """True where all documents came, in whatever order, and none twice."""
+    return sorted(map(str, found)) == sorted(map(str, expected()))
+
+
 def drained(reading: Reading, at: dict[int, Callable[[], None]], **options: Any) -> list[Any]:
     """Drains the reading and does something once after so many replies."""
     found: list[Any] = []
@@ -130,39 +138,94 @@ def drained(reading: Reading, at: dict[int, Callable[[], None]], **options: Any)
     return found
 
 
-def test_all_documents_come_in_the_order_of_their_ids(things: Reading) -> None:
-    assert drained(things, {}) == expected()
+def test_all_documents_come_as_the_server_finds_them(things: Reading) -> None:
+    commands = Commands()
+    found = drained(things, {}, event_listeners=[commands])
+    assert each_once(found)
+    assert found != expected()
+    assert [each.get("sort") for each in commands.named("find")] == [None]
+
+
+def test_an_ordered_reading_gives_all_documents_in_the_order_of_their_ids(things: Reading) -> None:
+    assert drained(replace(things, in_order=True), {}) == expected()
 
 
 def test_an_empty_collection_gives_no_reply(things: Reading) -> None:
     assert list(replies(replace(things, collection="none"))) == []
 
 
-def test_connections_that_are_cut_are_made_anew(things: Reading, mongodb: Any) -> None:
+@pytest.mark.parametrize("in_order", [False, True])
+def test_connections_that_are_cut_are_made_anew(things: Reading, mongodb: Any, in_order: bool) -> None:
     proxy = Proxy(mongodb.port)
     try:
         settings = replace(things.settings, uri=f"mongodb://127.0.0.1:{proxy.port}")
-        found = drained(replace(things, settings=settings), dict.fromkeys((0, 3, 11, 15, 28, 36), proxy.cut))
+        reading = replace(things, settings=settings, in_order=in_order)
+        found = drained(reading, dict.fromkeys((0, 3, 11, 15, 28, 36), proxy.cut))
     finally:
         proxy.close()
     assert proxy.cuts == 7
-    assert found == expected()
+    assert each_once(found)
+    assert found == expected() or not in_order
 
 
-def test_a_cursor_that_is_killed_is_opened_behind_the_last_document(things: Reading, mongodb: Any) -> None:
+@pytest.mark.parametrize("in_order", [False, True])
+def test_a_cursor_that_is_killed_is_opened_behind_the_last_document(
+    things: Reading, mongodb: Any, in_order: bool
+) -> None:
+    """One without an order is opened again with one, once, from the beginning; what came before is passed over."""
     commands = Commands()
     with closing(MongoClient[dict[str, Any]](mongodb.uri)) as client:
 
         def kill() -> None:
             client[things.settings.database].command("killCursors", "things", cursors=[commands.cursors[-1]])
 
-        found = drained(things, {2: kill, 14: kill, 33: kill}, event_listeners=[commands])
-    assert found == expected()
+        reading = replace(things, in_order=in_order)
+        found = drained(reading, {2: kill, 14: kill, 33: kill}, event_listeners=[commands])
+    assert each_once(found)
+    assert found == expected() or not in_order
     finds = commands.named("find")
     assert len(finds) == 4
-    assert [each["sort"] for each in finds] == [{"_id": 1}] * 4
-    assert finds[0]["filter"] == {}
-    assert all("_id" in str(each["filter"]) for each in finds[1:])
+    assert [each.get("sort") for each in finds] == [{"_id": 1} if in_order else None, *[{"_id": 1}] * 3]
+    whole = 1 if in_order else 2
+    assert [each["filter"] for each in finds[:whole]] == [{}] * whole
+    assert all("_id" in str(each["filter"]) for each in finds[whole:])
+
+
+def test_a_document_put_in_again_meanwhile_comes_once(things: Reading) -> None:
+    """A server that reads as it goes meets a document again that was deleted and inserted behind its cursor."""
+    again = [*range(50), "name_0003", ObjectId("0" * 24), 3.0]
+    whole = bson.decode_all(b"".join(each.raw for each in replies(things)))
+    seen = SeenIds()
+    batches = [whole[:1_000], whole[1_000:] + whole[:3], [{"_id": each, "n": 2} for each in again]]
+    found = [seen.new_of(RawBatch(b"".join(map(bson.encode, each)))) for each in batches]
+    assert [len(each) for each in found] == [1_000, 3_000, 0]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["a", "b", "c"],
+        ["a", "bb", ""],
+        [ObjectId("0" * 24), ObjectId("1" * 24)],
+        [1, Int64(2), 3.5, Decimal128("4.25"), float("nan"), True, None, {"a": 1}, {"a": 2}, b"1", "1"],
+        [datetime(2024, 1, 1, tzinfo=UTC), MinKey(), MaxKey(), Timestamp(1, 2)],
+    ],
+)
+@pytest.mark.parametrize("front", [True, False])
+def test_ids_are_told_apart_wherever_they_stand(ids: list[Any], front: bool) -> None:
+    def batch() -> RawBatch:
+        return RawBatch(
+            b"".join(bson.encode({"_id": each, "n": 1} if front else {"n": 1, "_id": each}) for each in ids)
+        )
+
+    seen = SeenIds()
+    assert seen.new_of(batch()).raw == batch().raw
+    assert seen.new_of(batch()).raw == b""
+
+
+def test_numbers_that_mongodb_takes_for_one_id_are_one() -> None:
+    same = [1, 1.0, Int64(1), Decimal128("1.0")]
+    assert len(SeenIds().new_of(RawBatch(b"".join(bson.encode({"_id": each}) for each in same)))) == 1
 
 
 @pytest.mark.timeout(120)
@@ -182,7 +245,7 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing(tmp_path: Path)
             threading.Timer(1.0, server.start).start()
 
         reading = Reading(settings=settings, collection="things", batch_size=100)
-        assert drained(reading, {5: restart, 25: restart}) == expected()
+        assert each_once(drained(reading, {5: restart, 25: restart}))
     finally:
         time.sleep(0.1)
         server.stop()
@@ -209,7 +272,7 @@ def test_an_error_that_does_not_pass_is_raised_at_once(things: Reading) -> None:
 
 def test_what_is_not_read_to_its_end_leaves_nothing_behind(things: Reading) -> None:
     before = threading.active_count()
-    reading = replies(things)
+    reading = replies(replace(things, in_order=True))
     assert ids_in(next(reading)) == list(range(100))
     reading.close()  # type: ignore[attr-defined]
     assert "mongodb-replies" not in {thread.name for thread in threading.enumerate()}
@@ -219,7 +282,7 @@ def test_what_is_not_read_to_its_end_leaves_nothing_behind(things: Reading) -> N
 def test_only_the_columns_asked_for_are_sent(things: Reading) -> None:
     commands = Commands()
     found = list(replies(replace(things, columns=("n",), where={"_id": {"$lt": 3}}), event_listeners=[commands]))
-    assert bson.decode_all(found[0]) == [{"_id": each, "n": 1} for each in range(3)]
+    assert sorted(bson.decode_all(found[0].raw), key=str) == [{"_id": each, "n": 1} for each in range(3)]
     (sent,) = commands.named("find")
     assert sent["projection"] == {"_id": 1, "n": 1}
     assert sent["batchSize"] == 100

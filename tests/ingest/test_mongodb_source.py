@@ -89,6 +89,17 @@ def rows(found: MongoReader) -> list[dict[str, Any]]:
     return [row for part in found.partitions() for batch in found.read(part) for row in batch.to_pylist()]
 
 
+def test_a_range_too_large_to_be_remembered_is_read_in_order(
+    settings: MongoSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = reader(settings, partitions="2")
+    assert [vars(each)["in_order"] for each in found.partitions()] == [False, False]
+    monkeypatch.setattr("ingest.mongodb.data_source._MOST_REMEMBERED", 500)
+    assert [vars(each)["in_order"] for each in found.partitions()] == [True, True]
+    ids = [row["order_id"] for row in rows(found) if row["order_id"] not in (None, "odd")]
+    assert ids == [f"o{each:04}" for each in range(1_000)]
+
+
 def test_all_of_a_collection_lands(spark: SparkSession, settings: MongoSettings) -> None:
     source = MongoSource(settings)
     cut = source.cut(NOW)
