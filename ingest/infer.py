@@ -76,7 +76,7 @@ class Inferred:
             "",
             "sources:",
             f"  - name: {_scalar(self.source)}",
-            f"    store: {self.store}",
+            f"    meta: {{store: {self.store}}}",
             "    loaded_at_field: _landed_at",
             "    tables:",
             f"      - name: {_scalar(name)}",

@@ -218,11 +218,12 @@ def _tables(section: Section, path: PurePosixPath, project: str) -> Iterable[Sou
         table.check_keys(_TABLE_KEYS, label)
         check_identifier(name, place=table.place("name"))
         columns, column_tests = _columns(table, label)
-        key = table.texts("key", label)
+        key_holder = _holder("key", table, label)
+        key = key_holder.texts("key", label)
         for column in key:
             if columns and column not in {one.name for one in columns}:
                 raise FormatError(
-                    f'{table.place("key")}: the key of {label} names "{column}", which is none of its columns.'
+                    f'{key_holder.place("key")}: the key of {label} names "{column}", which is none of its columns.'
                 )
         table_config = table.section("config", label)
         source_config = section.section("config", what)
@@ -239,12 +240,12 @@ def _tables(section: Section, path: PurePosixPath, project: str) -> Iterable[Sou
             path=path,
             place=table.place(),
             fqn=(project, *path.parent.parts[1:], source, name),
-            store=section.text("store", what, ""),
+            store=_holder("store", section, what).text("store", what, ""),
             key=key,
-            files=table.get("files"),
-            stored_as=table.text("stored_as", label, "") or None,
-            ignored_cells=table.texts("ignored_cells", label),
-            incremental=table.section("incremental", label),
+            files=_holder("files", table, label).get("files"),
+            stored_as=_holder("stored_as", table, label).text("stored_as", label, "") or None,
+            ignored_cells=_holder("ignored_cells", table, label).texts("ignored_cells", label),
+            incremental=_holder("incremental", table, label).section("incremental", label),
             description=table.text("description", label, "").strip(),
             source_description=section.text("description", what, "").strip(),
             columns=columns,
@@ -254,6 +255,16 @@ def _tables(section: Section, path: PurePosixPath, project: str) -> Iterable[Sou
             tags=(*section.texts("tags", what), *table.texts("tags", label)),
             meta={**section.section("meta", what), **table.section("meta", label)},
         )
+
+
+def _holder(key: str, section: Section, what: str) -> Section:
+    """Returns where a key of landing stands: among the others, or under `meta`, the place that dbt leaves free."""
+    if key in section:
+        return section
+    for meta in (section.section("meta", what), section.section("config", what).section("meta", what)):
+        if key in meta:
+            return meta
+    return section
 
 
 def _columns(section: Section, what: str) -> tuple[tuple[Column, ...], list[GenericTest]]:
@@ -269,9 +280,9 @@ def _columns(section: Section, what: str) -> tuple[tuple[Column, ...], list[Gene
             name=name,
             data_type=item.text("data_type", label, "") or None,
             description=item.text("description", label, "").strip(),
-            aliases=item.texts("aliases", label),
-            cells=item.texts("cells", label),
-            codec=item.text("codec", label, "") or None,
+            aliases=_holder("aliases", item, label).texts("aliases", label),
+            cells=_holder("cells", item, label).texts("cells", label),
+            codec=_holder("codec", item, label).text("codec", label, "") or None,
             meta=dict(item.section("meta", label)),
             tags=item.texts("tags", label),
         )

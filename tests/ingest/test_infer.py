@@ -60,7 +60,7 @@ USERS = """version: 2
 
 sources:
   - name: mongodb
-    store: mongodb
+    meta: {store: mongodb}
     loaded_at_field: _landed_at
     tables:
       - name: users

@@ -53,7 +53,7 @@ SESSIONS = """version: 2
 
 sources:
   - name: hbase
-    store: hbase
+    meta: {store: hbase}
     loaded_at_field: _landed_at
     tables:
       - name: sessions
