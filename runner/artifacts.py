@@ -19,7 +19,14 @@ from runner.render import scrubbed
 from runner.warehouse import is_view
 
 _SCHEMA = "https://schemas.getdbt.com/dbt/{}.json"
-_STATUS = {"success": "success", "warn": "success", "error": "error", "withheld": "error", "skipped": "skipped"}
+_STATUS = {
+    "success": "success",
+    "warn": "success",
+    "error": "error",
+    "withheld": "error",
+    "skipped": "skipped",
+    "reused": "reused",
+}
 
 
 def write_artifact(project: Project, name: str, value: Mapping[str, Any]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from runner.model import Model, SourceTable
 from runner.names import TableRef
 from runner.parse import Project
 from runner.quarantine import with_quarantine
+from runner.state.decide import State
+from runner.state.reuse import reused
 from runner.warehouse import MissingTableError, Warehouse
 
 if TYPE_CHECKING:
@@ -34,12 +37,14 @@ class BuildOptions:
         threads: models built at the same time.
         full_refresh: incremental models are built anew.
         checked: False publishes without checks.
+        reuse: what did not change since it was published is not built again; see `runner.state`.
     """
 
     threads: int = 4
     full_refresh: bool = False
     checked: bool = True
     fail_fast: bool = False
+    reuse: bool = False
 
 
 class Builder:
@@ -57,6 +62,7 @@ class Builder:
         self.warehouse = Warehouse(spark, project.warehouse)
         self.run_id = run_id
         self.options = options
+        self.state = State(project, quality, full_refresh=options.full_refresh, checked=options.checked)
         self._compiled: Mapping[str, Compiled] = {}
         self._stopping = threading.Event()  # set by Ctrl-C: what is between two jobs goes no further
 
@@ -106,8 +112,23 @@ class Builder:
         self.warehouse.spark.sparkContext.cancelAllJobs()
 
     def _work(self, unique_id: str) -> NodeResult:
-        if unique_id.startswith("source."):
-            return self._check_published(unique_id)
+        try:
+            decision = self.state.decide(unique_id)
+        except ProjectError as error:
+            return NodeResult(unique_id=unique_id, status="error", message=str(error))
+        if self.options.reuse and decision.act == "reuse":
+            return reused(decision)
+        if unique_id.startswith("source.") or (self.options.reuse and decision.act == "recheck"):
+            return replace(self._check_again(unique_id), why=decision.why)
+        return replace(self._build_model(unique_id), why=decision.why)
+
+    def _check_again(self, unique_id: str) -> NodeResult:
+        result = self._check_published(unique_id)
+        if not result.stops and result.checks is not None:
+            self.state.passed(unique_id, run_id=self.run_id, warned=result.message)
+        return result
+
+    def _build_model(self, unique_id: str) -> NodeResult:
         self.warehouse.spark.sparkContext.setLocalProperty("spark.scheduler.pool", unique_id)
         model = self._model(unique_id)
         if model.config.materialized == "ephemeral":
@@ -125,6 +146,7 @@ class Builder:
 
     def _build(self, compiled: Compiled) -> NodeResult:
         model = compiled.model
+        started = time.perf_counter()
         inputs = self._register_inputs(model)
         incremental = materialize.goes_on(model, self.warehouse.root, full_refresh=self.options.full_refresh)
         if incremental:
@@ -143,8 +165,12 @@ class Builder:
         if checks is not None and not checks.success:
             materialize.withhold(candidate)
             return replace(result, status="withheld", message=_failed(checks))
-        version = materialize.publish(self.warehouse, candidate, inputs=inputs, metadata=self._metadata(model))
         warned = _warned(checks)
+        metadata = {
+            **self._metadata(model),
+            **self.state.metadata(model.unique_id, seconds=time.perf_counter() - started, warned=warned),
+        }
+        version = materialize.publish(self.warehouse, candidate, inputs=inputs, metadata=metadata)
         return replace(result, status="warn" if warned else "success", message=warned, version=version)
 
     def _check_published(self, unique_id: str) -> NodeResult:

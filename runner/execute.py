@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from runner.graph import Graph
 
-Status = Literal["success", "warn", "error", "withheld", "skipped"]
+Status = Literal["success", "warn", "error", "withheld", "skipped", "reused"]
 STOPPING: tuple[Status, ...] = ("error", "withheld", "skipped")
 
 
@@ -24,11 +24,13 @@ class NodeResult:
 
     Attributes:
         status: `withheld`: it was built, a check failed, and readers keep the last good version;
-            `skipped`: something above it failed; `warn`: published, with a warning.
+            `skipped`: something above it failed; `warn`: published, with a warning; `reused`: nothing changed since it
+            was published, so it was not built, and what is below it goes on.
         seconds: wall-clock time.
         rows: rows in the result, where they are known.
         version: the Delta version that was published.
         checks: what its suite found (an `expectations` result), if it has one.
+        why: why it ran, of a node whose state was looked at.
     """
 
     unique_id: str
@@ -40,6 +42,7 @@ class NodeResult:
     checks: Any = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     compiled_sql: str | None = None
+    why: str = ""
 
     @property
     def stops(self) -> bool:

@@ -16,8 +16,22 @@ from runner.execute import NodeResult
 from runner.model import Model
 from runner.parse import Project
 
-_WORDS = {"success": "ok", "warn": "warn", "error": "ERROR", "withheld": "WITHHELD", "skipped": "skipped"}
-_COLOURS = {"success": "green", "warn": "yellow", "error": "red", "withheld": "red", "skipped": "bright_black"}
+_WORDS = {
+    "success": "ok",
+    "warn": "warn",
+    "error": "ERROR",
+    "withheld": "WITHHELD",
+    "skipped": "skipped",
+    "reused": "reused",
+}
+_COLOURS = {
+    "success": "green",
+    "warn": "yellow",
+    "error": "red",
+    "withheld": "red",
+    "skipped": "bright_black",
+    "reused": "bright_black",
+}
 
 
 class Teller:
@@ -55,7 +69,7 @@ class Teller:
         word = click.style(f"{_WORDS[result.status]:<8}", fg=_COLOURS[result.status])
         number = f"{self._done:>{len(str(self._total))}}/{self._total}"
         rows = f"{result.rows:>12,} rows" if result.rows is not None else " " * 17
-        seconds = f"{result.seconds:>7.1f} s" if result.status != "skipped" else ""
+        seconds = f"{result.seconds:>7.1f} s" if result.status not in ("skipped", "reused") else ""
         line = f"{number}  {word}  {self._label(result.unique_id):<{self._width}} {rows} {seconds}".rstrip()
         self._print(line)
         for detail in _details(result):
@@ -88,7 +102,7 @@ def _details(result: NodeResult) -> list[str]:
         shown = [check for check in result.checks.results if check.status != "pass"]
         lines = [f"{check.status}: {check.message}" for check in shown[:6]]
         return lines + ([f"and {len(shown) - 6} more in the report"] if len(shown) > 6 else [])
-    return [result.message] if result.message and result.status != "success" else []
+    return [result.message] if result.message and result.status not in ("success", "reused") else []
 
 
 def story(results: Sequence[NodeResult], *, verb: str, seconds: float) -> str:
@@ -98,6 +112,7 @@ def story(results: Sequence[NodeResult], *, verb: str, seconds: float) -> str:
         f"{count[status]} {word}"
         for status, word in (
             ("success", "ok"), ("warn", "with warnings"), ("withheld", "withheld"), ("error", "failed"), ("skipped", "skipped"),
+            ("reused", "reused"),
         )
         if count[status]
     ]  # fmt: skip

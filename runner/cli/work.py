@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,16 +18,21 @@ from runner.model import SourceTable
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from runner.build import BuildOptions
+    from runner.quality import Quality
+
 _THREADS = click.option(
     "--threads", type=click.IntRange(1), help="Models built at the same time; the target's by default."
 )
 _FULL = click.option("--full-refresh", "-f", is_flag=True, help="Build incremental models anew.")
+_FORCE = click.option("--force", is_flag=True, help="Build also what has not changed.")
 _FAST = click.option("--fail-fast", "-x", is_flag=True, help="Start nothing more after the first error.")
 
 
 @click.command("models", short_help="Build models in order, each checked before it is published.")
 @select_options
 @_FULL
+@_FORCE
 @_FAST
 @_THREADS
 @project_options
@@ -36,10 +41,14 @@ def models_command(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
     full_refresh: bool,
+    force: bool,
     fail_fast: bool,
     threads: int | None,
 ) -> int:
     """Build models in order. Each is checked as a candidate and published only if its error-level checks pass.
+
+    What has not changed since it was published, neither itself nor what it reads, is not built again; why something
+    would be built says `run plan`.
 
     \b
     run models                      all
@@ -49,10 +58,11 @@ def models_command(
     project = command.project()
     nodes = project.select(select, exclude)
     quality = command.quality()
-    with command.spark(checks=True) as spark:
-        results = build_nodes(
-            command, spark, quality, nodes, full_refresh=full_refresh, fail_fast=fail_fast, threads=threads
-        )
+    options = build_options(command, full_refresh=full_refresh, force=force, fail_fast=fail_fast, threads=threads)
+    results = nothing_to_do(command, quality, nodes, options)
+    if results is None:
+        with command.spark(checks=True) as spark:
+            results = build_nodes(command, spark, quality, nodes, options)
     return finish(command, results, verb="models")
 
 
@@ -86,6 +96,7 @@ def checks_command(
 @click.command("build", short_help="Land, build, check: everything that is selected.")
 @select_options
 @_FULL
+@_FORCE
 @_FAST
 @_THREADS
 @click.option("--data-docs", is_flag=True, help="Write Great Expectations' Data Docs as well.")
@@ -95,6 +106,7 @@ def build_command(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
     full_refresh: bool,
+    force: bool,
     fail_fast: bool,
     threads: int | None,
     data_docs: bool,
@@ -103,7 +115,9 @@ def build_command(
 
     A landed table that fails an error-level check stops the models that read it.
     """
-    results = build_all(command, select, exclude, full_refresh=full_refresh, fail_fast=fail_fast, threads=threads)
+    results = build_all(
+        command, select, exclude, full_refresh=full_refresh, force=force, fail_fast=fail_fast, threads=threads
+    )
     return finish(command, results, verb="tables", data_docs=data_docs)
 
 
@@ -113,10 +127,11 @@ def build_all(
     exclude: Sequence[str] = (),
     *,
     full_refresh: bool = False,
+    force: bool = False,
     fail_fast: bool = False,
     threads: int | None = None,
 ) -> list[NodeResult]:
-    """Lands, checks and builds what is selected, in one Spark session."""
+    """Lands, checks and builds what is selected, in one Spark session; in none where nothing changed."""
     from runner.cli.ingest import Landing
 
     project = command.project()
@@ -124,8 +139,12 @@ def build_all(
     quality = command.quality()
     tables = [table for node in nodes if isinstance(table := project.node(node), SourceTable)]
     landing = Landing(project, tables) if tables else None
+    waiting = landing.skip_unchanged() if landing else []
+    options = build_options(command, full_refresh=full_refresh, force=force, fail_fast=fail_fast, threads=threads)
+    if not waiting and (settled := nothing_to_do(command, quality, nodes, options)) is not None:
+        return settled
     with command.spark(checks=True, stores=landing is not None and landing.origin.stores) as spark:
-        failed = landing.land(spark, landing.skip_unchanged()) if landing else []
+        failed = landing.land(spark, waiting) if landing else []
         if landing:
             landing.write_artifact(command)
         unlanded = [table.unique_id for table in tables if table.label in failed]
@@ -140,28 +159,48 @@ def build_all(
             for node in nodes
             if node in stopped
         ]
-        return results + build_nodes(
-            command, spark, quality, runnable, full_refresh=full_refresh, fail_fast=fail_fast, threads=threads
-        )
+        return results + build_nodes(command, spark, quality, runnable, options)
+
+
+def build_options(
+    command: Command, *, full_refresh: bool, force: bool, fail_fast: bool, threads: int | None
+) -> BuildOptions:
+    """Returns how the command's run builds: what has not changed is reused unless it is forced."""
+    from runner.build import BuildOptions
+
+    return BuildOptions(
+        threads=threads or command.project().files.target.threads,
+        full_refresh=full_refresh,
+        fail_fast=fail_fast,
+        reuse=not force,
+    )
+
+
+def nothing_to_do(
+    command: Command, quality: Quality, nodes: list[str], options: BuildOptions
+) -> list[NodeResult] | None:
+    """Returns the results of a run in which nothing changed, found and told without Spark; None where there is work."""
+    from runner.state.decide import State
+    from runner.state.reuse import all_reused
+
+    if not options.reuse:
+        return None
+    project = command.project()
+    results = all_reused(State(project, quality, full_refresh=options.full_refresh, checked=options.checked), nodes)
+    if results is not None:
+        with Teller(project, nodes) as teller:
+            for result in results:
+                teller.ended(result)
+    return results
 
 
 def build_nodes(
-    command: Command,
-    spark: SparkSession,
-    quality: Any,
-    nodes: list[str],
-    *,
-    full_refresh: bool,
-    fail_fast: bool,
-    threads: int | None,
+    command: Command, spark: SparkSession, quality: Quality, nodes: list[str], options: BuildOptions
 ) -> list[NodeResult]:
     """Builds nodes and tells how each ended."""
-    from runner.build import Builder, BuildOptions
+    from runner.build import Builder
 
     project = command.project()
-    options = BuildOptions(
-        threads=threads or project.files.target.threads, full_refresh=full_refresh, fail_fast=fail_fast
-    )
     builder = Builder(project, quality, spark, run_id=command.invocation_id, options=options)
     with Teller(project, nodes) as teller:
         return builder.run(nodes, started=teller.started, ended=teller.ended)

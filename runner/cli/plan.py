@@ -1,0 +1,159 @@
+"""`run plan`: what a run would do and why, after type-checking it; it touches nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli.session import Command, project_options, say, select_options
+from runner.model import Model
+from runner.parse import Project
+from runner.state.decide import Act
+from runner.state.plan import Plan, Planned, make_plan
+
+if TYPE_CHECKING:
+    from runner.typecheck import Types
+
+_WORDS = {"build": "build", "recheck": "check again", "reuse": "unchanged"}
+_COLOURS = {"build": "green", "recheck": "yellow", "reuse": "bright_black"}
+_DIFF = 20  # lines of a model's changed SQL that are shown
+
+
+@click.command("plan", short_help="What a run would do and why, after type-checking it.")
+@select_options
+@click.option("--full-refresh", "-f", is_flag=True, help="As if incremental models were built anew.")
+@click.option("--force", is_flag=True, help="As if everything had changed.")
+@click.option("--no-types", is_flag=True, help="Do not type-check: answer at once, without Spark.")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How to print the plan.")
+@project_options
+def plan_command(
+    command: Command,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    full_refresh: bool,
+    force: bool,
+    no_types: bool,
+    output: str,
+) -> int:
+    """Say what `run models` would build, check again or leave alone, and why; read no data and touch nothing.
+
+    Before that, Spark's own analyzer resolves every selected model against empty tables of the recorded columns: wrong
+    names and types, broken contracts, and what else breaks by a changed column. Exits with 1 where it finds any.
+
+    \b
+    run plan                        everything
+    run plan clv+ --no-types        at once, without Spark
+    run plan --output json          for programs
+    """
+    from runner.state.decide import State
+
+    project = command.project()
+    nodes = project.select(select, exclude, kinds=("seed", "model", "snapshot"))
+    quality = command.quality()
+    state = State(project, quality, force=force, full_refresh=full_refresh)
+    plan = make_plan(project, state, nodes, threads=project.files.target.threads)
+    types = None if no_types else _types(command, nodes)
+    if output == "json":
+        click.echo(json.dumps(_object(project, plan, types), indent=1))
+    else:
+        for line in _lines(project, plan, types):
+            click.echo(line)
+        say(_story(plan, types))
+    return 1 if types is not None and types.findings else 0
+
+
+def _types(command: Command, nodes: Sequence[str]) -> Types:
+    from runner.typecheck import check_types
+
+    with command.spark(small=True) as spark:
+        return check_types(command.project(), command.quality(), nodes, spark)
+
+
+def _lines(project: Project, plan: Plan, types: Types | None) -> list[str]:
+    """Returns the plan for people: what is wrong, what would be done and why, what stays."""
+    label = {one.unique_id: _label(project, one.unique_id) for one in plan.nodes}
+    busy = [one for one in plan.nodes if one.act != "reuse"]
+    width = max((len(label[one.unique_id]) for one in busy), default=0)
+    lines: list[str] = []
+    for finding in types.findings if types else ():
+        lines.append(f"{click.style('error      ', fg='red')}  {finding.message}")
+    lines += [""] if lines else []
+    for one in busy:
+        first, *rest = [reason.text for reason in one.reasons] or [""]
+        seconds = f"  (about {_seconds(one.seconds)})" if one.seconds is not None else ""
+        lines.append(f"{_word(one.act)}  {label[one.unique_id]:<{width}}  {first}{seconds}".rstrip())
+        lines += [f"{'':<{15 + width}}{text}" for text in rest]
+        lines += [f"{'':<15}{_coloured(text)}" for text in _diff(one)]
+        lines += [f"{'':<15}{text}" for text in (types.changes.get(one.unique_id, ()) if types else ())]
+    same = [project.node(one.unique_id).label for one in plan.doing("reuse")]
+    if same:
+        lines.append(f"{_word('reuse')}  {', '.join(same)}")
+    return lines
+
+
+def _word(act: Act) -> str:
+    return click.style(f"{_WORDS[act]:<11}", fg=_COLOURS[act])
+
+
+def _diff(one: Planned) -> list[str]:
+    lines = one.diff
+    return lines if len(lines) <= _DIFF else [*lines[:_DIFF], f"… and {len(lines) - _DIFF} lines more"]
+
+
+def _coloured(line: str) -> str:
+    colour = {"-": "red", "+": "green"}.get(line[:1])
+    return click.style(line, fg=colour) if colour else line
+
+
+def _label(project: Project, unique_id: str) -> str:
+    node = project.node(unique_id)
+    return f"{node.label} ({node.config.materialized})" if isinstance(node, Model) else node.label
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
+
+
+def _story(plan: Plan, types: Types | None) -> str:
+    building, judging = len(plan.doing("build")), len(plan.doing("recheck"))
+    parts = [f"{building} of {len(plan.nodes)} would be built"]
+    parts += [f"{judging} checked again"] if judging else []
+    parts += [f"{len(plan.doing('reuse'))} unchanged"]
+    text = ", ".join(parts) if building or judging else f"nothing to do, all {len(plan.nodes)} are as they would be"
+    if building and plan.wall_seconds is not None:
+        text += f"; about {_seconds(plan.wall_seconds)} by what they took the last times"
+    if types is not None and types.findings:
+        count = len(types.findings)
+        text += f"; {count} error{'s' if count > 1 else ''} found by type-checking"
+    elif types is not None:
+        text += "; types fit"
+    return f"run: {text}."
+
+
+def _object(project: Project, plan: Plan, types: Types | None) -> dict[str, Any]:
+    return {
+        "nodes": [
+            {
+                "unique_id": one.unique_id,
+                "name": project.node(one.unique_id).label,
+                "action": one.act,
+                "reasons": [{"kind": reason.kind, "text": reason.text} for reason in one.reasons],
+                "diff": one.diff,
+                "usual_seconds": one.seconds,
+                "published_version": one.decision.version,
+                "published_at": one.decision.published_at.isoformat() if one.decision.published_at else None,
+                "column_changes": list(types.changes.get(one.unique_id, ())) if types else None,
+            }
+            for one in plan.nodes
+        ],
+        "wall_seconds": plan.wall_seconds,
+        "errors": [
+            {"unique_id": finding.unique_id, "kind": finding.kind, "message": finding.message}
+            for finding in types.findings
+        ]
+        if types
+        else None,
+    }
