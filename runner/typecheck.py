@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
@@ -237,7 +237,9 @@ class _Checker:
         known = list(first.fields) if first else []
         names = {one.name for one in known}
         written = ", ".join(f"`{name}` {kind}" for name, kind in columns if name not in names)
-        return StructType(known + list(StructType.fromDDL(written).fields)) if written else StructType(known)
+        return (
+            StructType(known + cast(StructType, StructType.fromDDL(written)).fields) if written else StructType(known)
+        )
 
     def _empty(self, ref: TableRef, columns: StructType) -> Relation:
         schema = f"{self._prefix}{ref.schema}"
