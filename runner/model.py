@@ -332,17 +332,22 @@ class UnitTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Macro:
-    """A macro, a generic test or a materialization by its name and the text of the file that holds it.
+    """A macro, a generic test or a materialization, by its name and its own text.
 
     Attributes:
         name: as templates call it; `test_<name>` for a test block, `materialization_<name>_<adapter>` for those.
+        source: the whole block, as a macro.
+        line: the line of its file on which it starts, from 1.
         package: the project's or the package's name.
+        kind: `macro`, `test` or `materialization`.
     """
 
     name: str
     path: PurePosixPath
     source: str
+    line: int = 1
     package: str = ""
+    kind: str = "macro"
     description: str = ""
     patch_path: PurePosixPath | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from runner.blocks import find_blocks
 from runner.documents import Section, read_yaml
 from runner.errors import FormatError, ProjectError
+from runner.jinja.macros import read_macros
 from runner.model import Macro
 from runner.properties import Properties, read_properties
 
@@ -27,7 +27,6 @@ _PROJECT_KEYS = {
 }  # fmt: skip
 _PATHS = {"model": "models", "macro": "macros", "seed": "seeds", "snapshot": "snapshots", "test": "tests",
           "analysis": "analyses", "docs": ""}  # fmt: skip
-_MACRO = re.compile(r"\{%[-+]?\s*macro\s+([A-Za-z_]\w*)\s*\(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +153,7 @@ def _unchecked_files(
                         kind=kind, name=path.stem, path=relative, folders=folders, raw_sql=text, package=package
                     )
                     continue
-                for block in find_blocks(text, "snapshot", str(relative)):
+                for block in find_blocks(text, ("snapshot",), str(relative)):
                     before = "\n" * (block.line - 1)  # so that lines in messages are those of the file
                     yield SourceFile(
                         kind=kind,
@@ -168,17 +167,18 @@ def _unchecked_files(
 
 def _macros(root: Path, base: Path, paths: Mapping[str, tuple[str, ...]], package: str) -> Iterator[Macro]:
     seen: dict[str, PurePosixPath] = {}
-    for folder in paths["macro"]:
+    folders = [*paths["macro"], *(f"{folder}/generic" for folder in paths["test"])]
+    for folder in folders:
         for path in sorted((root / folder).rglob("*.sql")):
             relative = PurePosixPath(path.relative_to(base).as_posix())
-            source = _read(path, relative)
-            for name in _MACRO.findall(source):
-                if name in seen:
+            for macro in read_macros(_read(path, relative), relative, package):
+                if macro.name in seen:
                     raise ProjectError(
-                        f'{relative}: the macro "{name}" exists already, in {seen[name]}. Rename one of the two.'
+                        f'{relative}:{macro.line}: the macro "{macro.name}" exists already, in {seen[macro.name]}. '
+                        "Rename one of the two."
                     )
-                seen[name] = relative
-                yield Macro(name=name, path=relative, source=source, package=package)
+                seen[macro.name] = relative
+                yield macro
 
 
 def _property_files(root: Path, base: Path, paths: Mapping[str, tuple[str, ...]]) -> list[tuple[Path, str]]:

@@ -165,7 +165,7 @@ class _Parser:
 
     def __init__(self, files: Files) -> None:
         self.files = files
-        self.renderer = Renderer(files.macros)
+        self.renderer = Renderer(files.macros, root=files.name)
         self.configs = FolderConfigs(files.packages)
         self.patches: dict[tuple[str, str, str], Patch] = {
             (package.name, kind, name): patch

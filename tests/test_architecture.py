@@ -14,9 +14,43 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("runner", "ingest", "expectations", "simulate", "stores", "services")
 # From the bottom up: a module of the runner imports only modules that stand before it.
 LAYERS = (
-    "errors", "names", "documents", "model", "graph", "delta", "spark", "selection", "properties", "blocks", "packages", "python_models",
-    "lookup", "configs", "data_tests", "project", "render", "selectables", "parse", "connections", "contracts", "compile", "warehouse", "explain", "materialize", "execute", "quality", "quarantine", "state", "typecheck", "build", "unit_tests", "artifacts", "cli",
-)  # fmt: skip
+    "errors",
+    "names",
+    "documents",
+    "model",
+    "graph",
+    "delta",
+    "spark",
+    "selection",
+    "blocks",
+    "jinja",
+    "properties",
+    "packages",
+    "python_models",
+    "lookup",
+    "configs",
+    "data_tests",
+    "project",
+    "render",
+    "selectables",
+    "parse",
+    "connections",
+    "contracts",
+    "warehouse",
+    "introspection",
+    "compile",
+    "explain",
+    "materialize",
+    "execute",
+    "quality",
+    "quarantine",
+    "state",
+    "typecheck",
+    "build",
+    "unit_tests",
+    "artifacts",
+    "cli",
+)
 OPEN_TO_ALL = {"runner.errors", "runner.names", "runner.delta"}
 HEAVY = {"pyspark", "great_expectations", "pymongo", "happybase", "pandas", "altair", "delta", "scipy"}
 LIGHT = (

@@ -230,7 +230,7 @@ MISTAKES = {
     ),
     "a macro twice": (
         {"macros/a.sql": "{% macro x() %}{% endmacro %}", "macros/b.sql": "{% macro x() %}{% endmacro %}"},
-        'macros/b.sql: the macro "x" exists already, in macros/a.sql. Rename one of the two.',
+        'macros/b.sql:1: the macro "x" exists already, in macros/a.sql. Rename one of the two.',
     ),
 }
 

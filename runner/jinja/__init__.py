@@ -1,0 +1,1 @@
+"""Jinja as dbt's templates know it: macros of packages, dispatch, the adapter, relations, query results."""
