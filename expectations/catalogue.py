@@ -15,6 +15,7 @@ from expectations.checks import (
     grain,
     matching,
     mixture,
+    query,
     ranking,
     rows,
     segments,
@@ -45,6 +46,7 @@ CUSTOM: tuple[Definition, ...] = (
     days.DAYS,
     ranking.SIGNAL,
     mixture.APART,
+    query.QUERY,
 )
 
 

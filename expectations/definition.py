@@ -80,12 +80,15 @@ class Query:
             Text from a suite stands in it only through `escape`.
         of: the name of the other table; empty where there is none.
         limit: rows that are taken at most.
+        is_small: it limits its own rows to a few, of numbers, texts, booleans and nulls only: such queries are asked
+            together, in one job.
     """
 
     sql: str
     of: str = ""
     where: str = ""
     limit: int = 10_000
+    is_small: bool = False
 
 
 Need = Aggregate | Query
@@ -166,6 +169,7 @@ class Finding:
         numbers: the same figures for machines.
         slice: the slice that carries it, where one does.
         failing: a condition (Spark SQL) that the failing rows satisfy; empty where no single row fails.
+        failing_query: a query whose rows are the failing ones, where no condition over the model finds them.
         failing_count: how many rows fail, where that is known.
         rows: a sample of what fails, where it is not rows of the model (keys, groups).
         plot: the column whose distribution shows it; empty where none does.
@@ -181,6 +185,7 @@ class Finding:
     numbers: Mapping[str, Any] = field(default_factory=dict)
     slice: Slice | None = None
     failing: str = ""
+    failing_query: str = ""
     failing_count: int | None = None
     rows: tuple[Mapping[str, Any], ...] = ()
     plot: str = ""

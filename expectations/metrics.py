@@ -185,7 +185,7 @@ def _repeated(named: tuple[str, ...], kept: str, what: str, columns: Mapping[str
     if what == "unexpected_values":
         sample = Query(sql=f"{groups} ORDER BY `number of rows` DESC, {keys} LIMIT {SAMPLE}", where=where, limit=SAMPLE)
         return Unexpected(columns=named, query=sample)
-    return Query(sql=f"SELECT coalesce(sum(`number of rows`), 0) AS value FROM ({groups})", where=where)
+    return Query(sql=f"SELECT coalesce(sum(`number of rows`), 0) AS value FROM ({groups})", where=where, is_small=True)
 
 
 def _column_metric(
@@ -213,5 +213,5 @@ def _column_metric(
         call = f"percentile_approx({number}, array({points}), {_EXACT})"
         return Aggregate(call=call, where=where, empty=(None,) * len(values["quantiles"]))
     if name == "column.distinct_values.count" and not kind.startswith("map"):
-        return Query(sql=f"SELECT count(DISTINCT {escape(column)}) AS value FROM {{this}}", where=where)
+        return Query(sql=f"SELECT count(DISTINCT {escape(column)}) AS value FROM {{this}}", where=where, is_small=True)
     return None

@@ -62,6 +62,9 @@ class CheckResult:
         level: as judged by the thresholds, whatever the severity.
         observed: the measured figure in words.
         failing_rows: a bounded sample; `failing_count` is their number where it is known.
+        failing, failing_query: what finds all of them: a condition over the table (its `where` included), or a query;
+            both empty where neither is known.
+        stored: the table that keeps them, where one does.
         engine: what computed it; `none` where it could not be computed.
         seconds: time that it took alone; 0 for what was computed in the one pass.
     """
@@ -78,6 +81,9 @@ class CheckResult:
     slice: Slice | None = None
     failing_rows: tuple[Mapping[str, Any], ...] = ()
     failing_count: int | None = None
+    failing: str = ""
+    failing_query: str = ""
+    stored: str = ""
     plot: Plot | None = None
     numbers: Mapping[str, Any] = field(default_factory=dict)
     engine: EngineName = "one pass"
@@ -103,9 +109,24 @@ class CheckResult:
         return named if self.expectation.name or not self.column else f"{named} ({self.column})"
 
     @property
+    def told(self) -> str:
+        """It in one line for a terminal: what is wrong, the first failing row, where the rows are kept, where it is written."""
+        example = next(iter(self.failing_rows), None)
+        shown = ", ".join(f"{name}={_short(value)}" for name, value in list(example.items())[:6]) if example else ""
+        parts = [self.message, f"For example: {shown}." if shown else ""]
+        parts.append(f'All of them: run sql "select * from {self.stored}".' if self.stored else "")
+        parts.append(f"({self.expectation.place})" if self.expectation.place else "")
+        return " ".join(part for part in parts if part)
+
+    @property
     def blocking(self) -> bool:
         """Whether it keeps the table from being published."""
         return self.status == "fail" and self.severity == "error"
+
+
+def _short(value: Any) -> str:
+    text = "null" if value is None else str(value)
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from runner.errors import FormatError, NotFoundError, ProjectError, did_you_mean
 Severity = Literal["error", "warn"]
 _SEVERITIES: tuple[Severity, ...] = ("error", "warn")
 _SUITE_KEYS = ("model", "description", "expectations")
-_OWN_KEYS = ("expect", "severity", "where", "name", "description")
+_OWN_KEYS = ("expect", "severity", "where", "name", "description", "store_failures")
 _GENERIC = {
     "not_null": "expect_column_values_to_not_be_null",
     "unique": "expect_column_values_to_be_unique",
@@ -36,6 +36,8 @@ class Expectation:
         severity: `error` keeps the table from being published; `warn` only says so.
         where: a row condition in Spark SQL; empty for all rows.
         place: `file:line`.
+        test_id: the unique id of the data test that it stands for; empty for one of a suite.
+        keeps_failures: whether its failing rows are kept in a table.
     """
 
     type: str
@@ -45,6 +47,8 @@ class Expectation:
     name: str = ""
     description: str = ""
     place: str = ""
+    test_id: str = ""
+    keeps_failures: bool = False
 
     @property
     def definition(self) -> Definition:
@@ -227,6 +231,7 @@ def _expectation(node: yaml.Node, file: str) -> Expectation:
         name=_text(entries, "name", file),
         description=_text(entries, "description", file),
         place=place,
+        keeps_failures=_flag(entries, "store_failures", file),
     )
 
 
@@ -338,6 +343,15 @@ def _text(entries: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, file: st
     if not isinstance(value, yaml.ScalarNode):
         raise FormatError(f'{file}:{_line(entries[key][0])}: "{key}" is a text.')
     return str(value.value).strip()
+
+
+def _flag(entries: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, file: str) -> bool:
+    if key not in entries:
+        return False
+    value = _value(entries[key][1], file)
+    if not isinstance(value, bool):
+        raise FormatError(f'{file}:{_line(entries[key][0])}: "{key}" is true or false, not {_shown(value)}.')
+    return value
 
 
 def _value(node: yaml.Node, file: str) -> Any:

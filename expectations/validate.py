@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from expectations.compute import Computed, Data, compute, types_of
-from expectations.definition import Aggregate, Finding, Level, Need, Query, Table
+from expectations.definition import Aggregate, Finding, Level, Need, Query, Table, escape
 from expectations.metrics import SAMPLE, Known, Unexpected, ask
 from expectations.plot import draw
 from expectations.result import CheckResult, SuiteResult
@@ -38,6 +38,7 @@ class _Asked:
         answers: id of each metric → how it is computed; None where the one pass cannot compute all of them.
         names: the same metrics' names.
         error: what kept it from being made.
+        condition: what its failing rows satisfy, where that is known.
     """
 
     expectation: Expectation
@@ -47,6 +48,7 @@ class _Asked:
     error: Exception | None = None
     result: Any = None
     rows: tuple[Mapping[str, Any], ...] = ()
+    condition: str = ""
     seconds: float = 0.0
 
     def needs(self) -> list[Need]:
@@ -181,6 +183,7 @@ def _by_values(one: _Asked, computed: Computed, data: Data) -> Any:
         computed.jobs += 1
         rows = _sample(sample, one.expectation.where, data)
         one.rows = tuple(rows[:_FAILING_ROWS])
+        one.condition = sample.condition
         values[key] = _values_of(rows, sample.columns)
     return gx.judge(one.one, values)
 
@@ -188,8 +191,12 @@ def _by_values(one: _Asked, computed: Computed, data: Data) -> Any:
 def _sample(sample: Unexpected, where: str, data: Data) -> list[dict[str, Any]]:
     if sample.query is not None:
         return data.query(sample.query)
-    condition = f"({where}) AND ({sample.condition})" if where else sample.condition
-    return data.rows(condition, SAMPLE)
+    return data.rows(_with_where(where, sample.condition), SAMPLE)
+
+
+def _with_where(where: str, condition: str) -> str:
+    """Returns the rows of `where` that satisfy a condition; empty where there is none."""
+    return f"({where}) AND ({condition})" if where and condition else condition
 
 
 def _values_of(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[Any]:
@@ -213,13 +220,14 @@ def _result(one: _Asked, data: Data, computed: Computed, columns: Mapping[str, s
     from expectations import gx
 
     expectation = one.expectation
+    name = expectation.name or expectation.type
     error = gx.first_line(one.error) if one.error is not None else gx.exception_of(one.result)
     finding = gx.finding_of(one.one) if not error else None
     if error:
         finding = Finding(
             level="fail",
             observed="could not be judged",
-            message=f"{expectation.type} could not be judged: {error}",
+            message=f"{name} could not be judged: {error}",
             cause="the expectation itself",
             what_to_do="Mend the suite: the expectation's column, condition or arguments do not fit the table.",
         )
@@ -232,8 +240,11 @@ def _result(one: _Asked, data: Data, computed: Computed, columns: Mapping[str, s
         try:
             if finding.failing and not failing:
                 computed.jobs += 1
-                where = f"({expectation.where}) AND ({finding.failing})" if expectation.where else finding.failing
+                where = _with_where(expectation.where, finding.failing)
                 failing = tuple(data.rows(where, _FAILING_ROWS))
+            elif finding.failing_query and not failing:
+                computed.jobs += 1
+                failing = tuple(data.query(Query(sql=escape(finding.failing_query), limit=_FAILING_ROWS)))
             if finding.plot and columns.get(finding.plot, "").startswith(_NUMERIC):
                 plot, jobs = draw(data, finding.plot, expectation.where, finding.group, str(finding.slice or ""))
                 computed.jobs += jobs
@@ -251,6 +262,8 @@ def _result(one: _Asked, data: Data, computed: Computed, columns: Mapping[str, s
         what_to_do=finding.what_to_do,
         slice=finding.slice,
         failing_rows=tuple(failing),
+        failing=_with_where(expectation.where, one.condition or finding.failing) if level != "pass" else "",
+        failing_query=finding.failing_query,
         failing_count=finding.failing_count,
         plot=plot,
         numbers=finding.numbers,

@@ -46,11 +46,13 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
     needs: dict[str, Need] = {
         "rows": Aggregate(call="count(*)", where=table.where),
         "sessions": Aggregate(call="count(*)", of=sessions),
-        "session_users": Query(sql=f"SELECT count(DISTINCT {user}) AS n FROM {{other}}", of=sessions),
+        "session_users": Query(sql=f"SELECT count(DISTINCT {user}) AS n FROM {{other}}", of=sessions, is_small=True),
         **window_needs(arguments, sessions),
     }
     if arguments["user_key"] in table.columns:
-        needs["users"] = Query(sql=f"SELECT count(DISTINCT {user}) AS n FROM {{this}}", where=table.where)
+        needs["users"] = Query(
+            sql=f"SELECT count(DISTINCT {user}) AS n FROM {{this}}", where=table.where, is_small=True
+        )
     if column := arguments["column"]:
         value, theirs = f"CAST({quoted(column)} AS DOUBLE)", f"CAST({quoted(arguments['source_column'])} AS DOUBLE)"
         needs["median"] = Aggregate(call=f"percentile_approx({value}, 0.5D, 10000)", where=table.where)

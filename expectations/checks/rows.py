@@ -126,6 +126,7 @@ def _exist_needs(arguments: Arguments, table: Table) -> dict[str, Need]:
             f"FROM ({orphans}) ORDER BY n DESC, value LIMIT {_SAMPLE}",
             of=arguments["to"],
             where=table.where,
+            is_small=True,
         ),
     }
 

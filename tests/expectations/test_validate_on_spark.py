@@ -109,8 +109,8 @@ def test_clean_data_are_quiet_and_read_in_few_jobs(sessions: DataFrame) -> None:
     assert statuses(result) == {}
     assert (result.success, result.status, result.rows) == (True, "pass", N)
     assert {check.engine for check in result.results} == {"one pass"}
-    # One over the model, one over the source; then uniqueness, orphans, two distinct counts and the slices.
-    assert result.jobs == 7
+    # One over the model, one over the source; uniqueness, orphans and distinct counts together; the slices.
+    assert result.jobs == 4
     assert verdict(result).cause == ""
     assert result.gx_result.success is True
     assert result.gx_result.statistics["evaluated_expectations"] == len(SUITE.expectations)
