@@ -7,8 +7,9 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from expectations.checks.query import placed
 from expectations.compute import Computed, Data, compute, types_of
-from expectations.definition import Aggregate, Finding, Level, Need, Query, Table, escape
+from expectations.definition import Aggregate, Finding, Level, Need, Query, Table
 from expectations.metrics import SAMPLE, Known, Unexpected, ask
 from expectations.plot import draw
 from expectations.result import CheckResult, SuiteResult
@@ -244,7 +245,7 @@ def _result(one: _Asked, data: Data, computed: Computed, columns: Mapping[str, s
                 failing = tuple(data.rows(where, _FAILING_ROWS))
             elif finding.failing_query and not failing:
                 computed.jobs += 1
-                failing = tuple(data.query(Query(sql=escape(finding.failing_query), limit=_FAILING_ROWS)))
+                failing = tuple(data.query(Query(sql=placed(finding.failing_query), limit=_FAILING_ROWS)))
             if finding.plot and columns.get(finding.plot, "").startswith(_NUMERIC):
                 plot, jobs = draw(data, finding.plot, expectation.where, finding.group, str(finding.slice or ""))
                 computed.jobs += jobs

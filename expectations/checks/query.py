@@ -41,8 +41,13 @@ def _verdict_sql(arguments: Arguments) -> str:
     return (
         f"SELECT CAST({failures} AS DOUBLE) AS failures, ({failures} {escape(arguments['warn_if'])}) AS should_warn, "
         f"({failures} {escape(arguments['error_if'])}) AS should_error "
-        f"FROM (SELECT * FROM (\n{escape(arguments['sql'])}\n){limit})"
+        f"FROM (SELECT * FROM (\n{placed(arguments['sql'])}\n){limit})"
     )
+
+
+def placed(sql: str) -> str:
+    """Returns a query as a `Query` takes it: `{this}` in it is the table under check, all other braces are text."""
+    return escape(sql).replace("{{this}}", "{this}")
 
 
 def _judge(arguments: Arguments, values: Values) -> Finding:
@@ -88,7 +93,7 @@ def _failures(arguments: Arguments, failures: float, rows: int) -> str:
 QUERY = Definition(
     type="expect_query_to_find_nothing",
     filters=False,
-    doc="""A query, written over the table's name, returns no row: what dbt calls a data test.
+    doc="""A query returns no row: what dbt calls a data test. `{this}` in it is the table under check.
 
     failures = `fail_calc` over the query's rows, at most `limit` of them. Fails where `failures <error_if>` is true, warns
     where `failures <warn_if>` is. Where the query is one condition over the table's rows, `condition` says so, and it is

@@ -55,9 +55,9 @@ def test_a_condition_needs_no_query_of_its_own() -> None:
     assert QUERY.needs is not None
     fused = QUERY.needs(QUERY.complete({"rule": "r", "sql": "select {}", "condition": "total < 0"}), TABLE)
     assert not [need for need in fused.values() if isinstance(need, Query)]
-    alone = QUERY.needs(QUERY.complete({"rule": "r", "sql": "select '{this}'"}), TABLE)["verdict"]
+    alone = QUERY.needs(QUERY.complete({"rule": "r", "sql": "select '{}' from {this}"}), TABLE)["verdict"]
     assert isinstance(alone, Query)
-    assert alone.is_small and "select '{{this}}'" in alone.sql
+    assert alone.is_small and "select '{{}}' from {this}" in alone.sql
 
 
 def check(name: str, sql: str, *, severity: Severity = "error", **arguments: Any) -> Expectation:
@@ -94,7 +94,7 @@ def test_queries_and_conditions_on_spark_take_two_jobs_and_one_for_each_failure(
         orders,
         unique,
         check("fused", f"select * from {table} where total < 0", condition="total < 0", severity="warn"),
-        check("braces", f"select '{{}}' as c from {table} where '{{this}}' = 'x' -- a comment at the end"),
+        check("braces", f"select '{{}}' as c from {{this}} where total > 1 -- a comment at the end"),
         check("kinds", f"select kind, count(*) as n from {table} group by kind having n > 33"),
         check("allowed", f"select * from {table} where total < 0", warn_if="> 100", error_if="between 200 and 300"),
         check("limited", f"select * from {table} where total < 0", limit=4),
