@@ -94,7 +94,7 @@ def test_queries_and_conditions_on_spark_take_two_jobs_and_one_for_each_failure(
         orders,
         unique,
         check("fused", f"select * from {table} where total < 0", condition="total < 0", severity="warn"),
-        check("braces", f"select '{{}}' as c from {{this}} where total > 1 -- a comment at the end"),
+        check("braces", "select '{}' as c from {this} where total > 1 -- a comment at the end"),
         check("kinds", f"select kind, count(*) as n from {table} group by kind having n > 33"),
         check("allowed", f"select * from {table} where total < 0", warn_if="> 100", error_if="between 200 and 300"),
         check("limited", f"select * from {table} where total < 0", limit=4),
