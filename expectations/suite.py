@@ -18,7 +18,7 @@ Severity = Literal["error", "warn"]
 _SEVERITIES: tuple[Severity, ...] = ("error", "warn")
 _SUITE_KEYS = ("model", "description", "expectations")
 _OWN_KEYS = ("expect", "severity", "where", "name", "description", "store_failures")
-_GENERIC = {
+GENERIC = {
     "not_null": "expect_column_values_to_not_be_null",
     "unique": "expect_column_values_to_be_unique",
     "accepted_values": "expect_column_values_to_be_in_set",
@@ -182,11 +182,11 @@ def from_generic_test(
         ProjectError: the name or an argument is not known.
     """
     given = dict(arguments)
-    if name not in _GENERIC and name not in definitions():
+    if name not in GENERIC and name not in definitions():
         raise NotFoundError(
-            f'{place}: "{name}" is no test that this project knows.', name=name, known=[*_GENERIC, *definitions()]
+            f'{place}: "{name}" is no test that this project knows.', name=name, known=[*GENERIC, *definitions()]
         )
-    kind = _GENERIC.get(name, name)
+    kind = GENERIC.get(name, name)
     if name == "accepted_values":
         values = given.pop("values", None)
         if not isinstance(values, list):

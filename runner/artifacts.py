@@ -15,6 +15,7 @@ from runner.compile import compiled_path
 from runner.execute import NodeResult
 from runner.model import Column, Config, DataTest, Exposure, Group, Model, SourceTable, UnitTest
 from runner.parse import Project
+from runner.quality.told import test_entries
 from runner.render import scrubbed
 from runner.warehouse import is_view
 
@@ -121,10 +122,13 @@ def _parent_map(project: Project) -> dict[str, list[str]]:
 def run_results(
     project: Project, results: Sequence[NodeResult], *, invocation_id: str, elapsed: float, arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Returns `run_results.json` (v6). A withheld model is an error with its failed checks as message."""
+    """Returns `run_results.json` (v6): the nodes, then each data test that was judged with them.
+
+    A withheld model is an error with its failed checks as message.
+    """
     return {
         "metadata": _metadata("run-results/v6", invocation_id),
-        "results": [_result(project, result) for result in results],
+        "results": [*(_result(project, result) for result in results), *test_entries(results)],
         "elapsed_time": elapsed,
         "args": dict(arguments),
     }
@@ -404,7 +408,7 @@ def _source_node(project: Project, table: SourceTable) -> dict[str, Any]:
         "identifier": table.table.name,
         "quoting": {"database": None, "schema": None, "identifier": None, "column": None},
         "loaded_at_field": table.loaded_at_field,
-        "loaded_at_query": None,
+        "loaded_at_query": table.loaded_at_query,
         "freshness": {
             "warn_after": table.freshness.get("warn_after") or {"count": None, "period": None},
             "error_after": table.freshness.get("error_after") or {"count": None, "period": None},

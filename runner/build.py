@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from runner.graph import Graph
 from runner.model import Model, SourceTable
 from runner.names import TableRef
 from runner.parse import Project
+from runner.quality.audit import Audit
 from runner.quarantine import with_quarantine
 from runner.state.decide import State
 from runner.state.reuse import reused
@@ -38,6 +39,7 @@ class BuildOptions:
         full_refresh: incremental models are built anew.
         checked: False publishes without checks.
         reuse: what did not change since it was published is not built again; see `runner.state`.
+        store_failures: the failing rows of every check are kept in tables.
     """
 
     threads: int = 4
@@ -45,6 +47,7 @@ class BuildOptions:
     checked: bool = True
     fail_fast: bool = False
     reuse: bool = False
+    store_failures: bool = False
 
 
 class Builder:
@@ -64,6 +67,7 @@ class Builder:
         self.options = options
         self.state = State(project, quality, full_refresh=options.full_refresh, checked=options.checked)
         self._compiled: Mapping[str, Compiled] = {}
+        self._audits = self._audit_of(())
         self._stopping = threading.Event()  # set by Ctrl-C: what is between two jobs goes no further
 
     def run(
@@ -78,6 +82,7 @@ class Builder:
         self._compiled = {model.unique_id: self._compile(model) for model in models}
         for compiled in self._compiled.values():
             write_compiled(self.project, compiled)
+        self._audits = self._audit_of(nodes)
         return execute(
             self.quality.graph,
             nodes,
@@ -96,7 +101,8 @@ class Builder:
         started: Callable[[str], None] = lambda _: None,
         ended: Callable[[NodeResult], None] = lambda _: None,
     ) -> list[NodeResult]:
-        """Runs the suites of what is published already; builds nothing."""
+        """Runs the checks of what is published already; builds nothing."""
+        self._audits = self._audit_of(nodes)
         return execute(
             Graph(dict.fromkeys(nodes, ())),  # each looks at what is published: no order
             nodes,
@@ -153,7 +159,7 @@ class Builder:
             self.warehouse.register(model.table)  # what `this` names
         candidate = materialize.make_candidate(self.warehouse, compiled, incremental=incremental)
         try:
-            checks = self._audit(model.unique_id, candidate.frame) if self.options.checked else None
+            checks = self._audit(model.unique_id, candidate.frame, is_candidate=True) if self.options.checked else None
             if self._stopping.is_set():
                 raise InterruptedError(model.unique_id)
         except BaseException:
@@ -175,10 +181,11 @@ class Builder:
 
     def _check_published(self, unique_id: str) -> NodeResult:
         node = self.project.node(unique_id)
-        if unique_id not in self.quality.suites:
+        if not self._audits.asks(unique_id):
             return NodeResult(unique_id=unique_id, status="success", message="no checks")
         try:
-            checks = self._audit(unique_id, self.warehouse.frame(node.table))
+            checks = self._audit(unique_id, self.warehouse.frame(node.table), is_candidate=False)
+            assert checks is not None
             if isinstance(node, SourceTable):
                 checks = with_quarantine(checks, node, self.warehouse)
         except MissingTableError as error:
@@ -194,20 +201,21 @@ class Builder:
             unique_id=unique_id, status="warn" if warned else "success", message=warned, checks=checks, rows=checks.rows
         )
 
-    def _audit(self, unique_id: str, frame: DataFrame) -> Any:
-        suite = self.quality.suites.get(unique_id)
-        if suite is None:
-            return None
-        from expectations.validate import validate
+    def _audit_of(self, nodes: Sequence[str]) -> Audit:
+        return Audit(
+            project=self.project,
+            quality=self.quality,
+            warehouse=self.warehouse,
+            placed=self.quality.placed(nodes),
+            run_id=self.run_id,
+            stores=self.options.store_failures,
+        )
 
-        suite.check_columns(frame.columns)
-        inputs: dict[str, DataFrame] = {}
-        for name, node in self.quality.references[unique_id].items():
-            try:
-                inputs[name] = frame if node == unique_id else self.warehouse.frame(self.project.node(node).table)
-            except MissingTableError as error:
-                raise ProjectError(self._missing(unique_id, error)) from error
-        return validate(frame, suite, inputs=inputs, label=suite.model)
+    def _audit(self, unique_id: str, frame: DataFrame, *, is_candidate: bool) -> SuiteResult | None:
+        try:
+            return self._audits.judge(unique_id, frame, is_candidate=is_candidate)
+        except MissingTableError as error:
+            raise ProjectError(self._missing(unique_id, error)) from error
 
     def _register_inputs(self, model: Model) -> list[TableRef]:
         inputs = inputs_of(self.project, model)

@@ -12,6 +12,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -222,6 +223,27 @@ def row_count(path: Path) -> int | None:
 def size_bytes(path: Path) -> int:
     """Returns the bytes of the table's current files, by its log."""
     return sum(DeltaTable(str(path)).get_add_actions(flatten=True).column("size_bytes").to_pylist())
+
+
+def clear(path: Path) -> None:
+    """Removes all rows of a table that nobody builds; its earlier versions keep them."""
+    if row_count(path) != 0:
+        DeltaTable(str(path)).delete()
+
+
+def newest_value(path: Path, column: str) -> Any:
+    """Returns the greatest value of a column by the statistics in the table's log; None where a file has none."""
+    adds = DeltaTable(str(path)).get_add_actions(flatten=True)
+    name = next((name for name in (f"max.{column}", f"partition.{column}") if name in adds.schema.names), None)
+    values = adds.column(name).to_pylist() if name else [None]
+    return None if None in values else max(values, default=None)
+
+
+def changed_at(path: Path) -> datetime:
+    """Returns the moment of the newest commit that changed the table's rows, in UTC."""
+    entries = DeltaTable(str(path)).history()
+    changed = [entry for entry in entries if entry["operation"] not in _KEEPS_ROWS and not _is_note(entry)]
+    return datetime.fromtimestamp(max(entry["timestamp"] for entry in changed or entries) / 1000, UTC)
 
 
 def columns(path: Path) -> list[tuple[str, str]]:

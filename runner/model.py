@@ -196,6 +196,7 @@ class SourceTable:
     columns: tuple[Column, ...] = ()
     tests: tuple[GenericTest, ...] = ()
     loaded_at_field: str | None = None
+    loaded_at_query: str | None = None
     freshness: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)

@@ -229,7 +229,12 @@ def _tables(section: Section, path: PurePosixPath, project: str) -> Iterable[Sou
         source_config = section.section("config", what)
         freshness = {**section.section("freshness", what), **source_config.get("freshness", {})}
         freshness |= {**table.section("freshness", label), **table_config.get("freshness", {})}
-        loaded_at = (
+        if "freshness" in table and table["freshness"] is None:  # dbt's way to say: not this one
+            freshness = {}
+        loaded_by = table.get("loaded_at_query") or table_config.get("loaded_at_query")
+        if not table.get("loaded_at_field"):
+            loaded_by = loaded_by or section.get("loaded_at_query") or source_config.get("loaded_at_query")
+        loaded_at = None if loaded_by else (
             table.get("loaded_at_field") or table_config.get("loaded_at_field")
             or section.get("loaded_at_field") or source_config.get("loaded_at_field")
         )  # fmt: skip
@@ -251,6 +256,7 @@ def _tables(section: Section, path: PurePosixPath, project: str) -> Iterable[Sou
             columns=columns,
             tests=(*_tests(table, label, None), *column_tests),
             loaded_at_field=loaded_at,
+            loaded_at_query=loaded_by,
             freshness=freshness,
             tags=(*section.texts("tags", what), *table.texts("tags", label)),
             meta={**section.section("meta", what), **table.section("meta", label)},

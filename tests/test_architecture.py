@@ -40,6 +40,7 @@ LAYERS = (
     "introspection",
     "compile",
     "explain",
+    "freshness",
     "materialize",
     "execute",
     "quality",

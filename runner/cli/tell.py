@@ -100,7 +100,7 @@ def _details(result: NodeResult) -> list[str]:
         return [f"because {result.message}"]
     if result.checks is not None and result.status in ("withheld", "warn", "error"):
         shown = [check for check in result.checks.results if check.status != "pass"]
-        lines = [f"{check.status}: {check.message}" for check in shown[:6]]
+        lines = [f"{check.status}: {check.told}" for check in shown[:6]]
         return lines + ([f"and {len(shown) - 6} more in the report"] if len(shown) > 6 else [])
     return [result.message] if result.message and result.status not in ("success", "reused") else []
 

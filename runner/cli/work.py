@@ -81,7 +81,7 @@ def checks_command(
     project = command.project()
     quality = command.quality()
     chosen = project.select(select, exclude, kinds=("model", "source"))
-    nodes = [node for node in chosen if node in quality.suites]
+    nodes = quality.checked(chosen)
     if not nodes:
         raise ProjectError(
             "none of the selected tables has a check. Write one in a property file or in expectations/suites."

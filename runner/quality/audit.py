@@ -1,0 +1,136 @@
+"""Everything that is asked of one table: its suite and its data tests, judged together in as few Spark jobs as it takes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from runner.model import DataTest, Model, SourceTable
+from runner.parse import Project
+from runner.quality.fuse import row_condition
+from runner.quality.gather import Quality
+from runner.quality.rendered import compile_test, tables_of
+from runner.quality.stored import store_failures
+from runner.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from expectations.result import SuiteResult
+    from expectations.suite import Expectation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Judges tables of one run.
+
+    Attributes:
+        placed: the data tests that are judged as queries, by the table with which they are.
+        run_id: the run's name, kept with failing rows.
+        stores: True keeps the failing rows of every check, whatever its settings say.
+    """
+
+    project: Project
+    quality: Quality
+    warehouse: Warehouse
+    placed: Mapping[str, Sequence[DataTest]]
+    run_id: str
+    stores: bool = False
+
+    def asks(self, unique_id: str) -> bool:
+        """Whether the table has a check."""
+        return unique_id in self.quality.suites or bool(self.placed.get(unique_id))
+
+    def judge(self, unique_id: str, frame: DataFrame, *, is_candidate: bool) -> SuiteResult | None:
+        """Returns what all checks of a table say of `frame`; None where it has none.
+
+        Args:
+            frame: the candidate's rows, or those that are published.
+            is_candidate: whether queries must read `frame` where they name the table; else they read what is published.
+
+        Raises:
+            MissingTableError: a check reads a table that nobody built.
+            ProjectError: a check names a column that is not there, or its template is wrong.
+        """
+        from expectations.suite import Suite
+        from expectations.validate import validate
+
+        node = self.project.node(unique_id)
+        suite = self.quality.suites.get(unique_id)
+        tests = self.placed.get(unique_id, ())
+        if suite is None and not tests:
+            return None
+        if suite is None:
+            suite = Suite(model=node.label)
+        suite.check_columns(frame.columns)
+        with self._named(node, frame, wanted=is_candidate and bool(tests)) as relations:
+            queries = tuple(self._query(test, node, relations) for test in tests)
+            suite = replace(suite, expectations=(*suite.expectations, *queries))
+            inputs = {
+                name: frame if other == unique_id else self.warehouse.frame(self.project.node(other).table)
+                for name, other in self.quality.references.get(unique_id, {}).items()
+            }
+            found = validate(frame, suite, inputs=inputs, label=suite.model)
+            return store_failures(self.project, self.warehouse, frame, found, run_id=self.run_id, every=self.stores)
+
+    @contextmanager
+    def _named(self, node: Model | SourceTable, frame: DataFrame, *, wanted: bool) -> Iterator[dict[str, str]]:
+        """Gives the candidate a name for queries; a label → that name."""
+        if not wanted:
+            yield {}
+            return
+        view = f"candidate__{node.table.name}__{uuid.uuid4().hex[:8]}"
+        frame.createOrReplaceTempView(view)
+        try:
+            yield {node.label: view}
+        finally:
+            frame.sparkSession.catalog.dropTempView(view)
+
+    def _query(self, test: DataTest, node: Model | SourceTable, relations: Mapping[str, str]) -> Expectation:
+        """Returns a data test as an expectation of this table, with what else it reads made known to the session."""
+        from expectations.suite import Expectation
+
+        for table in tables_of(self.project, test):
+            other = self.project.node(table)
+            if other.label not in relations:
+                self.warehouse.register(other.table)
+        compiled = compile_test(self.project, test, relations)
+        config = test.config.values
+        warn_if, error_if = str(config.get("warn_if") or "!= 0"), str(config.get("error_if") or "!= 0")
+        if test.severity == "warn":
+            error_if = warn_if  # a test that only warns warns by this limit alone
+        arguments = {"rule": rule(test), "sql": compiled.sql, "warn_if": warn_if, "error_if": error_if}
+        arguments["fail_calc"] = str(config.get("fail_calc") or "count(*)")
+        if arguments["fail_calc"].replace(" ", "").lower() == "count(*)":
+            name = relations.get(node.label, str(node.table))
+            arguments |= {"fail_calc": "count(*)", "condition": row_condition(compiled.sql, name)}
+        if config.get("limit") is not None:
+            arguments["limit"] = config["limit"]
+        return Expectation(
+            type="expect_query_to_find_nothing",
+            arguments=arguments,
+            severity=test.severity,
+            name=test.test.name or rule(test) if test.test is not None else test.name,
+            description=test.description,
+            place=test.place,
+            test_id=test.unique_id,
+            keeps_failures=bool(config.get("store_failures")),
+        )
+
+
+def rule(test: DataTest) -> str:
+    """Returns what a data test asks, in words: `accepted_range(total, min_value=0)`; a singular test's name."""
+    if test.test is None:
+        return test.name
+    words = [test.test.column] if test.test.column else []
+    words += [f"{key}={_short(value)}" for key, value in test.test.arguments.items()]
+    where = test.config.values.get("where")
+    return f"{test.test.type}({', '.join(words)})" + (f" where {where}" if where else "")
+
+
+def _short(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"

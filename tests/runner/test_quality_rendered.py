@@ -1,0 +1,181 @@
+"""Data tests without Spark: what becomes an expectation, what a query, with which table each is judged, its SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from runner.errors import ProjectError
+from runner.model import DataTest
+from runner.parse import Project, load_project
+from runner.quality import Quality, load_quality
+from runner.quality.audit import rule
+from runner.quality.fuse import row_condition
+from runner.quality.rendered import compile_test, failures_table
+
+Write = Callable[[Mapping[str, str]], Path]
+
+POSITIVE = """
+    {% macro test_positive(model, column_name, least=0) %}
+    select * from {{ model }} where {{ column_name }} <= {{ least }}
+    {% endmacro %}
+    """
+PROPERTIES = """
+    version: 2
+    models:
+      - name: totals
+        columns:
+          - name: revenue
+            data_tests:
+              - not_null
+              - positive: {least: 3, config: {where: "order_count > 0", severity: warn, tags: [daily]}}
+              - unique: {config: {warn_if: "> 2"}}
+          - name: order_count
+            data_tests:
+              - accepted_values: {values: [1, 2], quote: false, config: {limit: 5}}
+      - name: stg_orders
+        columns:
+          - name: order_id
+            data_tests:
+              - relationships: {to: ref('totals'), field: order_count}
+    """
+
+
+@pytest.fixture
+def project(write: Write, tiny: dict[str, str]) -> Project:
+    files = {
+        **tiny,
+        "macros/tests.sql": POSITIVE,
+        "models/_m.yml": PROPERTIES,
+        "tests/no_loss.sql": "select * from {{ ref('stg_orders') }} join {{ ref('totals') }} on revenue < total;\n",
+        "tests/landed.sql": "{{ config(severity='warn') }}select * from {{ source('shop', 'orders') }} where total < 0",
+    }
+    return load_project(write(files))
+
+
+def named(project: Project, start: str) -> DataTest:
+    return next(test for test in project.tests.values() if test.name.startswith(start))
+
+
+def test_what_an_expectation_can_say_is_one_and_the_rest_is_a_query(project: Project) -> None:
+    quality = load_quality(project)
+    (one,) = quality.suites["model.tiny.totals"].expectations
+    assert (one.type, one.column, one.place) == ("expect_column_values_to_not_be_null", "revenue", "models/_m.yml:6")
+    assert one.test_id == named(project, "not_null").unique_id
+    assert {test.name.split("_")[0]: tables for test, tables in quality.queries} == {
+        "positive": ("model.tiny.totals",),
+        "unique": ("model.tiny.totals",),
+        "accepted": ("model.tiny.totals",),
+        "relationships": ("model.tiny.stg_orders", "model.tiny.totals"),  # it reads a model that is built later
+        "no": ("model.tiny.stg_orders", "model.tiny.totals"),
+        "landed": ("source.tiny.shop.orders",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("nodes", "placed"),
+    [
+        (
+            ["model.tiny.stg_orders", "model.tiny.totals"],
+            {"model.tiny.totals": {"positive", "unique", "accepted", "relationships", "no"}},
+        ),
+        (["model.tiny.stg_orders"], {"model.tiny.stg_orders": {"relationships", "no"}}),
+        (["source.tiny.shop.orders"], {"source.tiny.shop.orders": {"landed"}}),
+        ([], {}),
+    ],
+)
+def test_a_query_is_judged_with_the_last_of_its_tables_that_is_built(
+    project: Project, nodes: list[str], placed: dict[str, set[str]]
+) -> None:
+    found = load_quality(project).placed(nodes)
+    assert {node: {test.name.split("_")[0] for test in tests} for node, tests in found.items()} == placed
+
+
+def test_only_some_of_the_tests(project: Project) -> None:
+    quality = load_quality(project)
+    positive, not_null = named(project, "positive").unique_id, named(project, "not_null").unique_id
+    kept: Quality = quality.only({positive})
+    assert (kept.suites, [test.unique_id for test, _ in kept.queries]) == ({}, [positive])
+    assert [one.test_id for one in quality.only({not_null}).suites["model.tiny.totals"].expectations] == [not_null]
+    assert quality.checked(["model.tiny.stg_orders", "source.tiny.shop.orders"]) == [
+        "model.tiny.stg_orders",
+        "source.tiny.shop.orders",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "sql"),
+    [
+        ("positive", "select * from (select * from candidate where order_count > 0) dbt_subquery where revenue <= 3"),
+        (
+            "unique",
+            "select revenue as unique_field, count(*) as n_records from candidate where revenue is not null "
+            "group by revenue having count(*) > 1",
+        ),
+        (
+            "accepted",
+            "select order_count as value_field, count(*) as n_records from candidate "
+            "where order_count not in (1, 2) group by order_count",
+        ),
+        (
+            "relationships",
+            "select child.order_id as from_field from (select * from marts_staging.stg_orders) as child left anti join "
+            "(select order_count as to_field from candidate) as parent on child.order_id = parent.to_field "
+            "where child.order_id is not null",
+        ),
+        ("no_loss", "select * from marts_staging.stg_orders join candidate on revenue < total"),
+    ],
+)
+def test_the_table_stands_for_the_candidate(project: Project, name: str, sql: str) -> None:
+    assert compile_test(project, named(project, name), {"totals": "candidate"}).sql.strip() == sql
+
+
+def test_what_a_rule_is_called(project: Project) -> None:
+    assert rule(named(project, "positive")) == "positive(revenue, least=3) where order_count > 0"
+    assert rule(named(project, "no_loss")) == "no_loss"
+
+
+def test_failing_rows_are_kept_in_a_schema_of_their_own(project: Project) -> None:
+    assert str(failures_table(project, "no loss", None, "x")) == "marts_dbt_test__audit.no_loss"
+    assert str(failures_table(project, "no_loss", "bad", "x")) == "marts_bad.no_loss"
+
+
+def test_an_unknown_test_is_named_with_the_nearest(write: Write, tiny: dict[str, str]) -> None:
+    properties = "models:\n  - name: totals\n    columns:\n      - {name: revenue, data_tests: [positiv]}\n"
+    project = load_project(write({**tiny, "macros/tests.sql": POSITIVE, "models/_m.yml": properties}))
+    with pytest.raises(ProjectError) as caught:
+        load_quality(project)
+    assert str(caught.value) == (
+        'models/_m.yml:4: "positiv" is no test that this project knows. Did you mean "positive"?'
+    )
+
+
+@pytest.mark.parametrize(
+    ("sql", "condition"),
+    [
+        ("select * from t where total < 0", "total < 0"),
+        ("SELECT a, b AS c\nFROM `s`.`t`\nWHERE not(a > 1 and b in (1, 2)) -- why\n;", "not(a > 1 and b in (1, 2))"),
+        ("select 1 from t as x where total < 0 or total is null", "total < 0 or total is null"),
+        ("select * from (select * from t where day > '2025-01-01') dbt_subquery where a = 1",
+         "(day > '2025-01-01') AND (a = 1)"),
+        ("select * from t x where x.total < 0", ""),  # the alias is unknown elsewhere
+        ("select count(*) from t where a = 1", ""),
+        ("select explode(a) from t where a is not null", ""),
+        ("select distinct a from t where a = 1", ""),
+        ("select a from t where a = 1 group by a", ""),
+        ("select a from t where a = 1 order by a limit 1", ""),
+        ("select a from t, u where a = 1", ""),
+        ("select a from t join u on a = b where a = 1", ""),
+        ("select a from u where a = 1", ""),
+        ("select a from t where a in (select b from u)", ""),
+        ("select a from t where a = 1 union all select a from t where b = 1", ""),
+        ("with x as (select * from t) select * from x where a = 1", ""),
+        ("select a from t", ""),
+        ("select a from t where", ""),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_which_queries_are_one_condition(sql: str, condition: str) -> None:
+    assert row_condition(sql, "s.t" if "`s`" in sql else "t") == condition
