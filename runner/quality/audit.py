@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from runner.model import DataTest, Model, SourceTable
 from runner.parse import Project
-from runner.quality.fuse import row_condition
 from runner.quality.gather import Quality
-from runner.quality.rendered import compile_test, tables_of
+from runner.quality.rendered import query_of, tables_of
 from runner.quality.stored import store_failures
 from runner.warehouse import Warehouse
 
@@ -91,46 +90,8 @@ class Audit:
 
     def _query(self, test: DataTest, node: Model | SourceTable, relations: Mapping[str, str]) -> Expectation:
         """Returns a data test as an expectation of this table, with what else it reads made known to the session."""
-        from expectations.suite import Expectation
-
         for table in tables_of(self.project, test):
             other = self.project.node(table)
             if other.label not in relations:
                 self.warehouse.register(other.table)
-        compiled = compile_test(self.project, test, relations)
-        config = test.config.values
-        warn_if, error_if = str(config.get("warn_if") or "!= 0"), str(config.get("error_if") or "!= 0")
-        if test.severity == "warn":
-            error_if = warn_if  # a test that only warns warns by this limit alone
-        arguments = {"rule": rule(test), "sql": compiled.sql, "warn_if": warn_if, "error_if": error_if}
-        arguments["fail_calc"] = str(config.get("fail_calc") or "count(*)")
-        if arguments["fail_calc"].replace(" ", "").lower() == "count(*)":
-            name = relations.get(node.label, str(node.table))
-            arguments |= {"fail_calc": "count(*)", "condition": row_condition(compiled.sql, name)}
-        if config.get("limit") is not None:
-            arguments["limit"] = config["limit"]
-        return Expectation(
-            type="expect_query_to_find_nothing",
-            arguments=arguments,
-            severity=test.severity,
-            name=test.test.name or rule(test) if test.test is not None else test.name,
-            description=test.description,
-            place=test.place,
-            test_id=test.unique_id,
-            keeps_failures=bool(config.get("store_failures")),
-        )
-
-
-def rule(test: DataTest) -> str:
-    """Returns what a data test asks, in words: `accepted_range(total, min_value=0)`; a singular test's name."""
-    if test.test is None:
-        return test.name
-    words = [test.test.column] if test.test.column else []
-    words += [f"{key}={_short(value)}" for key, value in test.test.arguments.items()]
-    where = test.config.values.get("where")
-    return f"{test.test.type}({', '.join(words)})" + (f" where {where}" if where else "")
-
-
-def _short(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+        return query_of(self.project, test, node, relations)

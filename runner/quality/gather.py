@@ -14,7 +14,7 @@ from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.graph import Graph
 from runner.model import DataTest, GenericTest, Model, SourceTable
 from runner.parse import Project
-from runner.quality.rendered import macro_of, tables_of
+from runner.quality.rendered import macro_of, query_of, tables_of
 
 _THRESHOLDS = ("warn_if", "error_if", "fail_calc", "limit")
 
@@ -44,6 +44,21 @@ class Quality:
             if last is not None:
                 found.setdefault(last, []).append(test)
         return {node: tuple(tests) for node, tests in found.items()}
+
+    def asked(self, project: Project, unique_id: str) -> Suite | None:
+        """Returns all that is asked of a table as one suite: the queries of which it is the last table, too.
+
+        Raises:
+            ProjectError: a test's template is wrong.
+        """
+        suite = self.suites.get(unique_id)
+        tests = [test for test, tables in self.queries if tables and tables[-1] == unique_id]
+        if not tests:
+            return suite
+        node = project.node(unique_id)
+        queries = tuple(query_of(project, test, node, {}) for test in tests)
+        suite = suite or Suite(model=node.label)
+        return replace(suite, expectations=(*suite.expectations, *queries))
 
     def checked(self, nodes: Iterable[str]) -> list[str]:
         """Returns those of `nodes` that have a check."""
@@ -110,6 +125,7 @@ def load_quality(project: Project) -> Quality:
         tables = sorted(tables_of(project, test), key=lambda table: order.get(table, -1))
         for table in tables[:-1]:
             edges[tables[-1]].add(table)
+            references.setdefault(tables[-1], {})[project.node(table).label] = table
         ordered.append((test, tuple(tables)))
     return Quality(suites=suites, references=references, graph=Graph(edges), queries=tuple(ordered))
 

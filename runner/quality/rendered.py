@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from expectations.checks.query import ALL_ROWS, ANY, QUERY
+from expectations.suite import Expectation
 from runner.compile import Compiled, compile_model, compile_text
 from runner.data_tests import read_call
 from runner.errors import FormatError
 from runner.model import DataTest, GenericTest, Model, SourceTable
 from runner.names import TableRef, check_identifier
 from runner.parse import Project
+from runner.quality.fuse import row_condition
 
 _BRACES = re.compile(r"\s*\{\{(?P<expression>.*)\}\}\s*", re.DOTALL)
 _CALLED = re.compile(r"\s*(?:env_var|ref|var|source|doc)\s*\(.+\)\s*", re.DOTALL)
@@ -65,6 +68,51 @@ def compile_test(project: Project, test: DataTest, relations: Mapping[str, str])
         return compile_model(project, holder, relations=relations)
     text, given = _call(project, test, test.test)
     return compile_model(project, holder, relations=relations, overrides={_GIVEN: given}, text=text)
+
+
+def query_of(project: Project, test: DataTest, node: Model | SourceTable, relations: Mapping[str, str]) -> Expectation:
+    """Returns a data test as an expectation of one of the tables that it reads.
+
+    Args:
+        relations: see `compile_test`.
+    """
+    sql = compile_test(project, test, relations).sql
+    config = test.config.values
+    warn_if, error_if = str(config.get("warn_if") or ANY), str(config.get("error_if") or ANY)
+    if test.severity == "warn":
+        error_if = warn_if  # a test that only warns warns by this limit alone
+    arguments: dict[str, Any] = {"rule": rule(test), "sql": sql, "warn_if": warn_if, "error_if": error_if}
+    arguments["fail_calc"] = str(config.get("fail_calc") or ALL_ROWS)
+    if arguments["fail_calc"].replace(" ", "").lower() == ALL_ROWS:
+        name = relations.get(node.label, str(node.table))
+        arguments |= {"fail_calc": ALL_ROWS, "condition": row_condition(sql, name)}
+    if config.get("limit") is not None:
+        arguments["limit"] = config["limit"]
+    return Expectation(
+        type=QUERY.type,
+        arguments=arguments,
+        severity=test.severity,
+        name=(test.test.name or rule(test)) if test.test is not None else test.name,
+        description=test.description,
+        place=test.place,
+        test_id=test.unique_id,
+        keeps_failures=bool(config.get("store_failures")),
+    )
+
+
+def rule(test: DataTest) -> str:
+    """Returns what a data test asks, in words: `accepted_range(total, min_value=0)`; a singular test's name."""
+    if test.test is None:
+        return test.name
+    words = [test.test.column] if test.test.column else []
+    words += [f"{key}={_short(value)}" for key, value in test.test.arguments.items()]
+    where = test.config.values.get("where")
+    return f"{test.test.type}({', '.join(words)})" + (f" where {where}" if where else "")
+
+
+def _short(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _call(project: Project, test: DataTest, generic: GenericTest) -> tuple[str, Mapping[str, Any]]:

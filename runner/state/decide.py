@@ -123,7 +123,7 @@ class State:
             return self._decide_source(node)
         if node.config.materialized == "ephemeral":
             return Decision(unique_id=unique_id, act="reuse")
-        now = fingerprint(self._project, node, self._quality.suites.get(unique_id), now=self._now)
+        now = fingerprint(self._project, node, self._quality.asked(self._project, unique_id), now=self._now)
         if not self._checked:
             now = replace(now, checks=None)
         there = published(self._path_of(node.table))
@@ -207,7 +207,7 @@ class State:
             yield Reason(kind="asked", text="--full-refresh")
 
     def _decide_source(self, node: SourceTable) -> Decision:
-        now = check_digests(self._quality.suites.get(node.unique_id))
+        now = check_digests(self._quality.asked(self._project, node.unique_id))
         if not now:
             return Decision(unique_id=node.unique_id, act="reuse")
         said = self._source_said(node)
@@ -229,7 +229,7 @@ class State:
         """Returns what a look at a landed table depends on: its rows, those of other tables, the checks."""
         parents = dict(self._below(node.table))
         return {
-            "checks": check_digests(self._quality.suites.get(node.unique_id)),
+            "checks": check_digests(self._quality.asked(self._project, node.unique_id)),
             "parents": {**parents, **self._asked(node.unique_id)},
         }
 

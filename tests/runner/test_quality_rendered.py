@@ -11,9 +11,8 @@ from runner.errors import ProjectError
 from runner.model import DataTest
 from runner.parse import Project, load_project
 from runner.quality import Quality, load_quality
-from runner.quality.audit import rule
 from runner.quality.fuse import row_condition
-from runner.quality.rendered import compile_test, failures_table
+from runner.quality.rendered import compile_test, failures_table, rule
 
 Write = Callable[[Mapping[str, str]], Path]
 
@@ -140,6 +139,24 @@ def test_what_a_rule_is_called(project: Project) -> None:
 def test_failing_rows_are_kept_in_a_schema_of_their_own(project: Project) -> None:
     assert str(failures_table(project, "no loss", None, "x")) == "marts_dbt_test__audit.no_loss"
     assert str(failures_table(project, "no_loss", "bad", "x")) == "marts_bad.no_loss"
+
+
+def test_all_that_is_asked_of_a_table_is_one_suite(project: Project) -> None:
+    quality = load_quality(project)
+    asked = quality.asked(project, "model.tiny.totals")
+    assert asked is not None
+    assert sorted(one.name or one.type for one in asked.expectations) == [
+        "accepted_values(order_count, values=1, 2, quote=False)",
+        "expect_column_values_to_not_be_null",
+        "no_loss",
+        "positive(revenue, least=3) where order_count > 0",
+        "relationships(order_id, to=ref('totals'), field=order_count)",
+        "unique(revenue)",
+    ]
+    positive = next(one for one in asked.expectations if one.name.startswith("positive"))
+    assert positive.arguments["condition"] == "(order_count > 0) AND (revenue <= 3)"
+    assert quality.references["model.tiny.totals"] == {"stg_orders": "model.tiny.stg_orders"}
+    assert quality.asked(project, "model.tiny.stg_orders") is None
 
 
 def test_an_unknown_test_is_named_with_the_nearest(write: Write, tiny: dict[str, str]) -> None:
