@@ -13,6 +13,7 @@ from runner.parse import Project
 from runner.quality.gather import Quality
 from runner.quality.rendered import query_of, tables_of
 from runner.quality.stored import store_failures
+from runner.render import Relation
 from runner.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Audit:
             return store_failures(self.project, self.warehouse, frame, found, run_id=self.run_id, every=self.stores)
 
     @contextmanager
-    def _named(self, node: Model | SourceTable, frame: DataFrame, *, wanted: bool) -> Iterator[dict[str, str]]:
+    def _named(self, node: Model | SourceTable, frame: DataFrame, *, wanted: bool) -> Iterator[dict[str, Relation]]:
         """Gives the candidate a name for queries; a label → that name."""
         if not wanted:
             yield {}
@@ -84,11 +85,11 @@ class Audit:
         view = f"candidate__{node.table.name}__{uuid.uuid4().hex[:8]}"
         frame.createOrReplaceTempView(view)
         try:
-            yield {node.label: view}
+            yield {node.label: Relation(node.table, shown=view)}
         finally:
             frame.sparkSession.catalog.dropTempView(view)
 
-    def _query(self, test: DataTest, node: Model | SourceTable, relations: Mapping[str, str]) -> Expectation:
+    def _query(self, test: DataTest, node: Model | SourceTable, relations: Mapping[str, Relation]) -> Expectation:
         """Returns a data test as an expectation of this table, with what else it reads made known to the session."""
         for table in tables_of(self.project, test):
             other = self.project.node(table)

@@ -169,7 +169,8 @@ def _is_query(project: Project, test: DataTest, generic: GenericTest) -> bool:
         return True
     kind = generic.type
     if kind not in GENERIC and kind not in definitions():
-        macros = [name.removeprefix("test_") for name in project.renderer.macros if name.startswith("test_")]
+        names = [name for of in project.renderer.macros.packages.values() for name in of]
+        macros = [name.removeprefix("test_") for name in names if name.startswith("test_")]
         raise NotFoundError(
             f'{generic.place}: "{kind}" is no test that this project knows.',
             name=kind,

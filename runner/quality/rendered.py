@@ -11,7 +11,7 @@ from expectations.suite import Expectation
 from runner.compile import Compiled, compile_model, compile_text
 from runner.data_tests import read_call
 from runner.errors import FormatError
-from runner.model import DataTest, GenericTest, Model, SourceTable
+from runner.model import Config, DataTest, GenericTest, Model, SourceTable
 from runner.names import TableRef, check_identifier
 from runner.parse import Project
 from runner.quality.fuse import row_condition
@@ -40,10 +40,10 @@ def macro_of(project: Project, test: DataTest) -> str:
     name = f"test_{test.test.type.rsplit('.', 1)[-1]}"
     if test.namespace:
         return f"{test.namespace}.{name}"
-    return name if project.renderer.has_macro(name) else ""
+    return name if project.renderer.has_macro(name, test.package) or project.renderer.has_macro(name) else ""
 
 
-def compile_test(project: Project, test: DataTest, relations: Mapping[str, str]) -> Compiled:
+def compile_test(project: Project, test: DataTest, relations: Mapping[str, Any]) -> Compiled:
     """Returns the test's SQL.
 
     Args:
@@ -52,13 +52,16 @@ def compile_test(project: Project, test: DataTest, relations: Mapping[str, str])
     Raises:
         ProjectError: the template is wrong, or the test's arguments are.
     """
+    config = dict(test.config.values)
+    if "{{" in str(config.get("where") or ""):
+        config["where"] = compile_text(project, str(config["where"]), place=test.place)
     holder = Model(
         name=test.name,
         table=TableRef("tests", test.alias),
         path=test.path,
         fqn=test.fqn,
         raw_sql=test.raw_sql,
-        config=test.config,
+        config=Config(values=config),
         package=test.package,
         refs=test.refs,
         sources=test.sources,
@@ -70,7 +73,7 @@ def compile_test(project: Project, test: DataTest, relations: Mapping[str, str])
     return compile_model(project, holder, relations=relations, overrides={_GIVEN: given}, text=text)
 
 
-def query_of(project: Project, test: DataTest, node: Model | SourceTable, relations: Mapping[str, str]) -> Expectation:
+def query_of(project: Project, test: DataTest, node: Model | SourceTable, relations: Mapping[str, Any]) -> Expectation:
     """Returns a data test as an expectation of one of the tables that it reads.
 
     Args:
@@ -84,7 +87,7 @@ def query_of(project: Project, test: DataTest, node: Model | SourceTable, relati
     arguments: dict[str, Any] = {"rule": rule(test), "sql": sql, "warn_if": warn_if, "error_if": error_if}
     arguments["fail_calc"] = str(config.get("fail_calc") or ALL_ROWS)
     if arguments["fail_calc"].replace(" ", "").lower() == ALL_ROWS:
-        name = relations.get(node.label, str(node.table))
+        name = str(relations.get(node.label, node.table))
         arguments |= {"fail_calc": ALL_ROWS, "condition": row_condition(sql, name)}
     if config.get("limit") is not None:
         arguments["limit"] = config["limit"]
@@ -117,34 +120,22 @@ def _short(value: object) -> str:
 
 def _call(project: Project, test: DataTest, generic: GenericTest) -> tuple[str, Mapping[str, Any]]:
     """Returns a template that calls the test, and the values that its arguments get."""
-    where = generic_where(test)
-    if "{{" in where:
-        where = compile_text(project, where, place=test.place)
-    given: dict[str, Any] = {**generic.arguments, "_where": where}
+    given: dict[str, Any] = dict(generic.arguments)
     if generic.column is not None:
         given["column_name"] = generic.column
     macro = macro_of(project, test)
-    table = _table(project, test, bool(given["_where"]))
+    table = _table(test)
     if macro:
-        written = {key: _argument(key, value) for key, value in given.items() if key != "_where"}
+        written = {key: _argument(key, value) for key, value in given.items()}
         arguments = ", ".join([f"model={table}", *(f"{key}={words}" for key, words in written.items())])
         return f"{{{{ {macro}({arguments}) }}}}", given
     return _own(generic, f"{{{{ {table} }}}}"), given
 
 
-def generic_where(test: DataTest) -> str:
-    """Returns the rows that the test looks at, as configured; empty for all."""
-    return str(test.config.values.get("where") or "")
-
-
-def _table(project: Project, test: DataTest, narrowed: bool) -> str:
+def _table(test: DataTest) -> str:
     """Returns the expression that gives a test its `model`: the table, or a subquery of the rows that `where` leaves."""
     match = _BRACES.fullmatch(test.model_argument)
-    asked = match["expression"].strip() if match else test.model_argument
-    if project.renderer.has_macro("get_where_subquery"):
-        return asked
-    table = asked.removeprefix("get_where_subquery(").removesuffix(")")
-    return f'"(select * from " ~ {table} ~ " where " ~ {_GIVEN}()["_where"] ~ ") dbt_subquery"' if narrowed else table
+    return match["expression"].strip() if match else test.model_argument
 
 
 def _argument(key: str, value: Any) -> str:

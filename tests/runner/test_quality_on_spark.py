@@ -22,9 +22,9 @@ Write = Callable[[Mapping[str, str]], Path]
 
 FILES = {
     "macros/tests.sql": """
-        {% macro test_at_least(model, column_name, least=0) %}
+        {% test at_least(model, column_name, least=0) %}
         select * from {{ model }} where {{ column_name }} < {{ least }}
-        {% endmacro %}
+        {% endtest %}
         """,
     "tests/sums_agree.sql": """
         select n, m from (select sum(total) as n from {{ ref('stg_orders') }})

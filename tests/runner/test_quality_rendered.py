@@ -17,9 +17,9 @@ from runner.quality.rendered import compile_test, failures_table, rule
 Write = Callable[[Mapping[str, str]], Path]
 
 POSITIVE = """
-    {% macro test_positive(model, column_name, least=0) %}
+    {% test positive(model, column_name, least=0) %}
     select * from {{ model }} where {{ column_name }} <= {{ least }}
-    {% endmacro %}
+    {% endtest %}
     """
 PROPERTIES = """
     version: 2
