@@ -19,8 +19,8 @@ from runner.project import Files, read_files
 from runner.properties import Patch
 from runner.python_models import read_python_model
 from runner.render import Captured, Relation, Renderer, Scope
-from runner.selectables import named_selectors, selectables, suite_files
-from runner.selection import Indirect, NamedSelectors, Selectable, StateView, select
+from runner.selectables import Listing, named_selectors, selectables, suite_files
+from runner.selection import Indirect, Selectable, StateView
 from runner.selection.named import SELECTORS_FILE
 
 _TYPES = {"model": "model", "python": "model", "seed": "seed", "snapshot": "snapshot", "analysis": "analysis"}
@@ -87,6 +87,17 @@ class Project:
             )
         )
 
+    def listing(self) -> Listing:
+        """Returns what listing and selecting need."""
+        nodes = {node.id: node for node in self.selectables()}
+        ordered = [nodes.pop(name) for name in self.graph.order if name in nodes]
+        return Listing(
+            nodes=(*ordered, *nodes.values()),
+            named=named_selectors(self.root, self._rendered),
+            project=self.files.name,
+            root=self.root,
+        )
+
     def nodes(self) -> list[Model | SourceTable]:
         """Returns every landed table and every model, seed and snapshot."""
         return [*self.sources.values(), *self.buildable.values()]
@@ -110,27 +121,7 @@ class Project:
             NothingSelected: `state:`, `failed:` and the like hold of nothing now.
             ProjectError: a selector is wrong or matches nothing, or leaves none of the kinds.
         """
-        nodes = self.selectables()
-        chosen = select(
-            nodes,
-            include=include,
-            exclude=exclude,
-            selector=selector,
-            indirect=indirect,
-            named=self.named_selectors(),
-            state=state,
-            root=self.root,
-            project=self.files.name,
-        )
-        ordered = [*self.graph.order, *(node.id for node in nodes if node.id not in self.graph)]
-        found = [node for node in ordered if node in chosen and node.split(".", 1)[0] in kinds]
-        if not found:
-            raise ProjectError(f"the selection holds no {' and no '.join(kinds)}. Look at it with `run ls`.")
-        return found
-
-    def named_selectors(self) -> NamedSelectors:
-        """Returns the selectors of selectors.yml."""
-        return named_selectors(self.root, self._rendered)
+        return self.listing().select(include, exclude, kinds=kinds, selector=selector, indirect=indirect, state=state)
 
     def _rendered(self, text: str) -> str:
         scope = Scope(

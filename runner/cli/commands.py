@@ -22,11 +22,12 @@ _COMMANDS = {
     "checks": ("runner.cli.work", "Check what is published and write the validation report."),
     "build": ("runner.cli.work", "Land, build, check: everything that is selected."),
     "test": ("runner.cli.work", "Run the models' unit tests on Spark."),
-    "ls": ("runner.cli.look", "List models and sources."),
+    "ls": ("runner.cli.listing", "List models, sources, tests: what a selector chooses."),
     "compile": ("runner.cli.look", "Render models to the SQL that Spark gets."),
     "show": ("runner.cli.look", "Show the first rows of a model, or of its SQL as it is now."),
     "sql": ("runner.cli.look", "Run a query, with Jinja, over the warehouse."),
     "query": ("runner.cli.query", "Ask MongoDB and HBase directly: top products, segments, a user's sessions."),
+    "completion": ("runner.cli.complete", "Print the script that completes words in bash, zsh or fish."),
     "doctor": ("runner.cli.doctor", "Is this machine ready, and what to do if not."),
 }
 

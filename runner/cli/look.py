@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: ls, compile, show, sql."""
+"""Commands that look and change nothing: compile, show, sql."""
 
 from __future__ import annotations
 
@@ -22,54 +22,6 @@ from runner.quarantine import SUFFIX
 from runner.warehouse import exists, is_view
 
 
-@click.command("ls", short_help="List models and sources.")
-@select_options
-@click.option(
-    "--output", type=click.Choice(["name", "path", "selector", "json"]), default="name", help="How to print each node."
-)
-@click.option(
-    "--resource-type", "kinds", multiple=True, type=click.Choice(["model", "source"]), help="Only nodes of this kind."
-)
-@project_options
-def ls_command(
-    command: Command, select: tuple[str, ...], exclude: tuple[str, ...], output: str, kinds: tuple[str, ...]
-) -> None:
-    """List models and sources, parents before children. Starts no Spark.
-
-    \b
-    run ls --select clv+
-    run ls --select tag:daily --output json
-    """
-    project = command.project()
-    chosen = project.select(select, exclude, kinds=kinds or (("model",) if not select else ("model", "source")))
-    for unique_id in chosen:
-        click.echo(_line(project, project.node(unique_id), output))
-
-
-def _line(project: Project, node: Model | SourceTable, output: str) -> str:
-    name = node.name if isinstance(node, Model) else f"source:{node.label}"
-    if output == "name":
-        return name
-    if output == "path":
-        return str(node.path)
-    if output == "selector":
-        return ".".join(node.fqn) if isinstance(node, Model) else f"source:{'.'.join(node.fqn)}"
-    return json.dumps(
-        {
-            "unique_id": node.unique_id,
-            "name": node.name,
-            "resource_type": "model" if isinstance(node, Model) else "source",
-            "package_name": project.files.name,
-            "original_file_path": str(node.path),
-            "table": str(node.table),
-            "materialized": node.config.materialized if isinstance(node, Model) else "landed",
-            "tags": list(node.config.tags if isinstance(node, Model) else node.tags),
-            "depends_on": {"nodes": list(project.graph.parents(node.unique_id))},
-            "description": node.description,
-        }
-    )
-
-
 @click.command("compile", short_help="Render models to the SQL that Spark gets.")
 @select_options
 @click.option("--inline", metavar="SQL", help="Render this text instead.")
@@ -83,7 +35,7 @@ def compile_command(
     if inline is not None:
         click.echo(compile_text(project, inline))
         return
-    chosen = project.select(select, exclude)
+    chosen = command.select(select, exclude)
     from runner.artifacts import manifest, write_artifact
 
     compiled = {}

@@ -51,7 +51,7 @@ def plan_command(
     from runner.state.decide import State
 
     project = command.project()
-    nodes = project.select(select, exclude, kinds=("seed", "model", "snapshot"))
+    nodes = command.select(select, exclude, kinds=("seed", "model", "snapshot"))
     quality = command.quality()
     state = State(project, quality, force=force, full_refresh=full_refresh)
     plan = make_plan(project, state, nodes, threads=project.files.target.threads)

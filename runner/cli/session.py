@@ -6,7 +6,7 @@ import functools
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import yaml
 
+from runner.cli.choose import Asked, choose, selection_options
 from runner.errors import ProjectError
 from runner.parse import Project, load_project
 from runner.project import Target, find_root
+from runner.selectables import Listing
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,7 +40,9 @@ class Command:
     variables: Mapping[str, Any]
     invocation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started: float = field(default_factory=time.perf_counter)
+    asked: Asked = field(default_factory=Asked)
     _project: Project | None = None
+    _listing: Listing | None = None
 
     @property
     def elapsed(self) -> float:
@@ -48,11 +52,27 @@ class Command:
     def project(self) -> Project:
         """Returns the project, read and parsed once."""
         if self._project is None:
-            root = self.project_dir.absolute() if self.project_dir else find_root(Path.cwd())
-            if not root.is_dir():
-                raise ProjectError(f"{self.project_dir}: there is no such folder. Pass another --project-dir.")
-            self._project = load_project(root, target=self.target, variables=self.variables)
+            self._project = load_project(self.root(), target=self.target, variables=self.variables)
         return self._project
+
+    def root(self) -> Path:
+        """Returns the project's folder."""
+        root = self.project_dir.absolute() if self.project_dir else find_root(Path.cwd())
+        if not root.is_dir():
+            raise ProjectError(f"{self.project_dir}: there is no such folder. Pass another --project-dir.")
+        return root
+
+    def listing(self) -> Listing:
+        """Returns what listing and selecting need of the project."""
+        if self._listing is None:
+            self._listing = self.project().listing()
+        return self._listing
+
+    def select(
+        self, include: Iterable[str] = (), exclude: Iterable[str] = (), *, kinds: Collection[str] = ("model",)
+    ) -> list[str]:
+        """Returns the unique ids that were asked for, of the given kinds, parents before children."""
+        return choose(self, include, exclude, kinds=kinds)
 
     def quality(self) -> Quality:
         """Returns the project's checks."""
@@ -160,7 +180,8 @@ def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def wrapper(target: str | None, project_dir: Path | None, variables: dict[str, Any], **rest: Any) -> Any:
-        return function(Command(target=target, project_dir=project_dir, variables=variables), **rest)
+        asked = rest.pop("asked", None) or Asked()
+        return function(Command(target=target, project_dir=project_dir, variables=variables, asked=asked), **rest)
 
     wrapped: Callable[..., Any] = wrapper
     for option in (
@@ -173,23 +194,14 @@ def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def select_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --select and --exclude; words that follow them, or stand alone, are selectors too."""
+    """Adds --select, --exclude, --selector, …; words that follow them, or stand alone, are selectors too."""
 
     @functools.wraps(function)
-    def wrapper(*args: Any, select: tuple[str, ...], words: tuple[str, ...], **rest: Any) -> Any:
-        return function(*args, select=(*select, *words), **rest)
+    def wrapper(*args: Any, select: tuple[str, ...], words: tuple[str, ...], selector: str | None, **rest: Any) -> Any:
+        asked = Asked(selector=selector, indirect=rest.pop("indirect"), state=rest.pop("state"))
+        return function(*args, select=(*select, *rest.pop("models"), *words), asked=asked, **rest)
 
     wrapped: Callable[..., Any] = wrapper
-    for option in (
-        click.option("--exclude", multiple=True, metavar="SELECTOR", help="Take these away again."),
-        click.option(
-            "--select",
-            "-s",
-            multiple=True,
-            metavar="SELECTOR",
-            help="What to take: clv+, tag:daily, path:models/marts.",
-        ),
-        click.argument("words", nargs=-1, metavar="[SELECTOR]..."),
-    ):
+    for option in selection_options():
         wrapped = option(wrapped)
     return wrapped

@@ -55,8 +55,7 @@ def models_command(
     run models --select clv+        clv and what depends on it
     run models --select +clv        clv and what it depends on
     """
-    project = command.project()
-    nodes = project.select(select, exclude)
+    nodes = command.select(select, exclude)
     quality = command.quality()
     options = build_options(command, full_refresh=full_refresh, force=force, fail_fast=fail_fast, threads=threads)
     results = nothing_to_do(command, quality, nodes, options)
@@ -80,7 +79,7 @@ def checks_command(
 
     project = command.project()
     quality = command.quality()
-    chosen = project.select(select, exclude, kinds=("model", "source"))
+    chosen = command.select(select, exclude, kinds=("model", "source"))
     nodes = quality.checked(chosen)
     if not nodes:
         raise ProjectError(
@@ -135,7 +134,7 @@ def build_all(
     from runner.cli.ingest import Landing
 
     project = command.project()
-    nodes = project.select(select, exclude, kinds=("model", "source"))
+    nodes = command.select(select, exclude, kinds=("model", "source"))
     quality = command.quality()
     tables = [table for node in nodes if isinstance(table := project.node(node), SourceTable)]
     landing = Landing(project, tables) if tables else None
@@ -263,7 +262,7 @@ def test_command(command: Command, select: tuple[str, ...], exclude: tuple[str, 
     from runner.unit_tests import run_unit_test
 
     project = command.project()
-    chosen = {project.node(node).name for node in project.select(select, exclude)}
+    chosen = {project.node(node).name for node in command.select(select, exclude)}
     tests = [test for test in project.files.unit_tests if test.model in chosen]
     if not tests:
         raise ProjectError(

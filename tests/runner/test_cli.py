@@ -64,7 +64,7 @@ def test_ls_selects(run: Run, write: Write, tiny: dict[str, str], arguments: lis
 def test_ls_as_json_is_one_object_a_line(run: Run, write: Write, tiny: dict[str, str]) -> None:
     lines = run("ls", "--output", "json", "--project-dir", write(tiny)).out.splitlines()
     assert [json.loads(line)["unique_id"] for line in lines] == ["model.tiny.stg_orders", "model.tiny.totals"]
-    assert json.loads(lines[1])["depends_on"] == {"nodes": ["model.tiny.stg_orders"]}
+    assert json.loads(lines[1])["depends_on"] == {"macros": [], "nodes": ["model.tiny.stg_orders"]}
 
 
 def test_compile_prints_one_model_and_writes_all(run: Run, write: Write, tiny: dict[str, str]) -> None:
