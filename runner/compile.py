@@ -98,7 +98,7 @@ def compile_model(
     def source(name: str, table: str) -> Any:
         if f"{name}.{table}" in relations:
             return relations[f"{name}.{table}"]
-        return Relation(project.lookup.source(name, table, model.package).table)
+        return Relation(project.node(project.lookup.source(name, table, model.package).unique_id).table)
 
     scope = Scope(
         place=str(model.path),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.errors import ProjectError
@@ -23,10 +23,16 @@ class TableRef:
     """A table's name: schema and name, without its warehouse.
 
     `str()` is how SQL names it; `path(warehouse)` is where its Delta log lies.
+
+    Attributes:
+        folder: where it lies if that is not in the target's own warehouse: a table of another target, or in scratch.
+        version: the Delta version that is read; None for the newest.
     """
 
     schema: str
     name: str
+    folder: Path | None = field(default=None, compare=False)
+    version: int | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
@@ -36,7 +42,7 @@ class TableRef:
         return f"`{self.schema}`.`{self.name}`"
 
     def path(self, warehouse: Path) -> Path:
-        return warehouse / self.schema / self.name
+        return self.folder or warehouse / self.schema / self.name
 
     def with_suffix(self, suffix: str) -> TableRef:
         """Returns the table beside this one: `users` with `__quarantine` is `users__quarantine`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Mapping, Sequence
@@ -47,17 +48,66 @@ def exists(path: Path) -> bool:
 
 
 def read_view(path: Path) -> dict[str, Any]:
-    """Returns a published view: `sql`, `inputs` (tables as `schema.name`) and `metadata`."""
+    """Returns a published view: `sql`, `inputs` (tables as `schema.name`), `metadata`, and in `elsewhere` the folders
+    of inputs that are not in its own warehouse."""
     found: dict[str, Any] = json.loads((path / _VIEW).read_text(encoding="utf-8"))
     return found
+
+
+def inputs_of_view(view: Mapping[str, Any]) -> list[TableRef]:
+    """Returns the tables that a published view reads."""
+    elsewhere = view.get("elsewhere", {})
+    inputs = []
+    for name in view["inputs"]:
+        schema, table = name.split(".", 1)
+        inputs.append(TableRef(schema, table, folder=Path(elsewhere[name]) if name in elsewhere else None))
+    return inputs
+
+
+def view_as_named(ref: TableRef, view: Mapping[str, Any]) -> tuple[str, list[TableRef]]:
+    """Returns a published view's SQL and its inputs as they are named here.
+
+    The inputs of a view that stands in another warehouse stand there too: their schemas get the prefix that the view's
+    own has here (`in_prod__marts` for `marts`).
+    """
+    inputs = inputs_of_view(view)
+    if ref.folder is None:
+        return str(view["sql"]), inputs
+    prefix, warehouse = ref.schema.removesuffix(ref.folder.parent.name), ref.folder.parent.parent
+    moved = {
+        str(one): one if one.folder else TableRef(prefix + one.schema, one.name, folder=one.path(warehouse))
+        for one in inputs
+    }
+    return renamed(view["sql"], {name: str(one) for name, one in moved.items()}), list(moved.values())
+
+
+_SQL_TOKEN = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|--[^\n]*|/\*.*?\*/|`?\b[A-Za-z_]\w*`?(?:\s*\.\s*`?\w+`?)*""", re.DOTALL
+)
+
+
+def renamed(sql: str, names: Mapping[str, str]) -> str:
+    """Returns the SQL with tables (`schema.name`) named otherwise, also before a column's name; texts and comments stay."""
+    known = {old.lower(): new for old, new in names.items()}
+
+    def one(match: re.Match[str]) -> str:
+        text = match.group(0)
+        words = [word.strip().strip("`") for word in text.split(".")]
+        new = known.get(".".join(words[:2]).lower())
+        if new is None or text[0] in "'\"-/" or len(words) < 2:
+            return text
+        return ".".join([*(f"`{word}`" for word in new.split(".")), *text.split(".")[2:]])
+
+    return _SQL_TOKEN.sub(one, sql)
 
 
 def publish_view(path: Path, *, sql: str, inputs: Sequence[TableRef], metadata: Mapping[str, Any]) -> None:
     """Makes `sql` the published view at `path`, in one step; a table that stood there before is removed."""
     path.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(
-        {"sql": sql, "inputs": [str(ref) for ref in inputs], "metadata": dict(metadata)}, indent=1, default=str
-    )
+    said: dict[str, Any] = {"sql": sql, "inputs": [str(ref) for ref in inputs], "metadata": dict(metadata)}
+    if elsewhere := {str(ref): str(ref.folder) for ref in inputs if ref.folder}:
+        said["elsewhere"] = elsewhere
+    text = json.dumps(said, indent=1, default=str)
     partial = path / f".{_VIEW}.{os.getpid()}.{threading.get_ident()}"
     partial.write_text(text, encoding="utf-8")
     partial.replace(path / _VIEW)
@@ -106,11 +156,17 @@ class Warehouse:
                 self.spark.sql(f"create schema if not exists `{ref.schema}`")
                 self._schemas.add(ref.schema)
             if is_view(path):
-                view = read_view(path)
-                for name in view["inputs"]:
-                    self.register(TableRef(*name.split(".", 1)))
+                sql, inputs = view_as_named(ref, read_view(path))
+                for other in inputs:
+                    self.register(other)
                 self._forget(ref)
-                self.spark.sql(f"create or replace view {ref.quoted()} as {view['sql']}")
+                self.spark.sql(f"create or replace view {ref.quoted()} as {sql}")
+            elif ref.version is not None and delta.is_table(path):
+                self._forget(ref)
+                self.spark.sql(
+                    f"create or replace view {ref.quoted()} as "
+                    f"select * from delta.`{path.absolute()}` version as of {ref.version}"
+                )
             elif delta.is_table(path):
                 if ref in self._registered:
                     return  # the session reads each new version of a table by itself

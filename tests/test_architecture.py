@@ -50,6 +50,7 @@ LAYERS = (
     "build",
     "unit_tests",
     "artifacts",
+    "environments",
     "cli",
 )
 OPEN_TO_ALL = {"runner.errors", "runner.names", "runner.delta"}

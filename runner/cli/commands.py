@@ -26,6 +26,7 @@ _COMMANDS = {
     "compile": ("runner.cli.look", "Render models to the SQL that Spark gets."),
     "show": ("runner.cli.look", "Show the first rows of a model, or of its SQL as it is now."),
     "sql": ("runner.cli.look", "Run a query, with Jinja, over the warehouse."),
+    "diff": ("runner.cli.diff", "Show what differs: against a version, a target, or the SQL as edited."),
     "query": ("runner.cli.query", "Ask MongoDB and HBase directly: top products, segments, a user's sessions."),
     "completion": ("runner.cli.complete", "Print the script that completes words in bash, zsh or fish."),
     "doctor": ("runner.cli.doctor", "Is this machine ready, and what to do if not."),

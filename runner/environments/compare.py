@@ -319,9 +319,14 @@ def _by_key(
             "repeated_changed"
         ),
         (both & ~single).alias("repeated"),
-        f.filter(
-            f.array(*[f.when(single & ~_equal(pair, leniency), f.lit(index)) for index, pair in enumerate(others)]),
-            lambda index: index.isNotNull(),
+        f.array_remove(
+            f.array(
+                *[
+                    f.when(single & ~_equal(pair, leniency), index).otherwise(_TOTAL)
+                    for index, pair in enumerate(others)
+                ]
+            ),
+            _TOTAL,
         ).alias("changes")
         if others
         else f.array().cast("array<int>").alias("changes"),
@@ -381,13 +386,11 @@ def _gathered(joined: DataFrame, totals: Sequence[Column], differs: Column, item
     from pyspark.sql import functions as f
 
     total = _item(_TOTAL, row=f.lit(None).cast("string"))
-    differences = f.filter(f.array(*items), lambda item: item.isNotNull())
     shown = f.struct("key", "item.before", "item.after", "item.row")
     real = f.col("which") != _TOTAL
     kinds = (
-        joined.withColumn(
-            "item", f.explode(f.when(differs, f.concat(f.array(total), differences)).otherwise(f.array(total)))
-        )
+        joined.withColumn("item", f.explode(f.when(differs, f.array(total, *items)).otherwise(f.array(total))))
+        .where("item is not null")
         .withColumn("which", f.col("item.which"))
         .groupBy("which")
         .agg(

@@ -23,7 +23,7 @@ from runner.state.commits import Standing, changed, standing
 from runner.state.fingerprint import Fingerprint, check_digests, fingerprint
 from runner.state.published import Published, judged, published, read_checked, write_checked
 from runner.state.tokens import clock, digest
-from runner.warehouse import is_view, read_view
+from runner.warehouse import is_view, read_view, view_as_named
 
 if TYPE_CHECKING:
     from runner.quality import Quality
@@ -111,6 +111,7 @@ class State:
         self._path_of = path_of or (lambda ref: ref.path(project.warehouse))
         self._nodes = {node.table: node for node in project.nodes()}
         self._seen: dict[str, _Seen] = {}
+        self._refs: dict[str, TableRef] = {}
 
     def decide(self, unique_id: str) -> Decision:
         """Returns what to do with a model or a landed table as things stand now.
@@ -257,11 +258,12 @@ class State:
         path = self._path_of(ref)
         node = self._nodes.get(ref)
         key = node.unique_id if node else str(ref)
+        self._refs[key] = ref
         if is_view(path):
             view = read_view(path)
             yield key, {"view": digest(view["sql"]), "clock": clock(view["sql"])}
-            for name in view["inputs"]:
-                yield from self._below(TableRef(*name.split(".", 1)))
+            for other in view_as_named(ref, view)[1]:
+                yield from self._below(other)
         elif now := standing(path):
             yield key, asdict(now)
 
@@ -293,6 +295,8 @@ class State:
             yield Reason(kind="rows", text=f"{label} has new data: {versions}")
 
     def _ref(self, key: str) -> TableRef:
+        if key in self._refs:
+            return self._refs[key]
         for ref, node in self._nodes.items():
             if node.unique_id == key:
                 return ref

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from runner import delta
-from runner.names import TableRef
 from runner.state.commits import Commit, commits, standing
 from runner.state.fingerprint import Fingerprint, read_fingerprint
-from runner.warehouse import is_view, publish_view, read_view
+from runner.warehouse import inputs_of_view, is_view, publish_view, read_view
 
 _CHECKED = "_checked.json"  # beside `_delta_log`, where neither readers nor VACUUM look
 
@@ -73,8 +72,7 @@ def judged(path: Path, said: Mapping[str, Any]) -> None:
     """Says of what stands at `path` what a new look at it found: a note in a table's log, or in a view's definition."""
     if is_view(path):
         view = read_view(path)
-        inputs = [TableRef(*name.split(".", 1)) for name in view["inputs"]]
-        publish_view(path, sql=view["sql"], inputs=inputs, metadata=said)
+        publish_view(path, sql=view["sql"], inputs=inputs_of_view(view), metadata=said)
     else:
         delta.note(path, user_metadata=said)
 
