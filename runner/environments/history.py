@@ -68,4 +68,3 @@ def previous_version(label: str, path: Path) -> Published:
             "Compare with another target (--with-target), or with its SQL as edited (--edited)."
         )
     return known[-2]
-

@@ -300,7 +300,8 @@ class State:
         for ref, node in self._nodes.items():
             if node.unique_id == key:
                 return ref
-        return TableRef(*key.split(".", 1))
+        schema, name = key.split(".", 1)
+        return TableRef(schema, name)
 
     def _label(self, key: str) -> str:
         kind, _, rest = key.partition(".")
