@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from runner import delta
 from runner.compile import compiled_path
 from runner.execute import NodeResult
+from runner.freshness import Freshness, document, judge
 from runner.model import Column, Config, DataTest, Exposure, Group, Model, SourceTable, UnitTest
 from runner.parse import Project
 from runner.quality.told import test_entries
@@ -170,15 +171,15 @@ def source_results(project: Project, *, invocation_id: str, elapsed: float) -> d
     What dbt's schema has no name for stands under `adapter_response`: the cut, the counts, the drift of the landing.
     """
     now = datetime.now(UTC)
-    results = [
-        _freshness(table, said, now)
+    landed = [
+        Freshness(table=table, status=judge(table, taken_at, now), asked_at=now, loaded_at=taken_at)
         for table in project.sources.values()
         if (said := delta.metadata(table.table.path(project.warehouse))).get("kind") == "landing"
+        for taken_at in [datetime.fromisoformat(said["taken_at"])]
     ]
-    return {"metadata": _metadata("sources/v3", invocation_id), "results": results, "elapsed_time": elapsed}
+    return freshness_results(project, landed, invocation_id=invocation_id, elapsed=elapsed)
 
 
-_SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400}
 _OF_THE_LANDING = (
     "snapshot_id",
     "version",
@@ -193,29 +194,22 @@ _OF_THE_LANDING = (
 )
 
 
-def _freshness(table: SourceTable, said: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    taken = datetime.fromisoformat(said["taken_at"])
-    age = (now - taken).total_seconds()
-    limits = {name: table.freshness.get(name) or {} for name in ("warn_after", "error_after")}
-    passed = {
-        name: bool(limit.get("count")) and age > limit["count"] * _SECONDS[limit["period"]]
-        for name, limit in limits.items()
-    }
+def freshness_results(
+    project: Project, found: Iterable[Freshness], *, invocation_id: str, elapsed: float
+) -> dict[str, Any]:
+    """Returns `sources.json` (v3) of tables whose age was asked for."""
     return {
-        "unique_id": table.unique_id,
-        "max_loaded_at": taken.isoformat(),
-        "snapshotted_at": now.isoformat(),
-        "max_loaded_at_time_ago_in_s": age,
-        "status": "error" if passed["error_after"] else "warn" if passed["warn_after"] else "pass",
-        "criteria": {
-            **{name: {"count": limit.get("count"), "period": limit.get("period")} for name, limit in limits.items()},
-            "filter": table.freshness.get("filter"),
-        },
-        "adapter_response": {name: said[name] for name in _OF_THE_LANDING if name in said},
-        "timing": [],
-        "thread_id": "main",
-        "execution_time": 0.0,
+        "metadata": _metadata("sources/v3", invocation_id),
+        "results": [document(one) | _of_landing(project, one) for one in found],
+        "elapsed_time": elapsed,
     }
+
+
+def _of_landing(project: Project, found: Freshness) -> dict[str, Any]:
+    said = delta.metadata(found.table.table.path(project.warehouse))
+    if found.loaded_at is None or said.get("kind") != "landing":
+        return {}
+    return {"adapter_response": {name: said[name] for name in _OF_THE_LANDING if name in said}}
 
 
 def _metadata(schema: str, invocation_id: str) -> dict[str, Any]:

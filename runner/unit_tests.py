@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from runner.compile import Compiled, compile_model
-from runner.errors import FormatError, NotFoundError
+from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.explain import explain, first_words
 from runner.model import Column, Model, SourceTable, UnitTest
 from runner.parse import Project
@@ -33,11 +36,47 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitTestResult:
-    """What became of a unit test: `passed`, or what differs, as lines."""
+    """What became of a unit test: `passed`, or what differs, as lines.
+
+    Attributes:
+        seconds: what it took.
+    """
 
     test: UnitTest
     passed: bool
     message: str = ""
+    seconds: float = 0.0
+
+
+def run_unit_tests(
+    project: Project,
+    spark: SparkSession,
+    tests: Sequence[UnitTest],
+    *,
+    threads: int = 1,
+    ended: Callable[[UnitTestResult], None] = lambda _: None,
+) -> list[UnitTestResult]:
+    """Runs unit tests, several at the same time; returns their results in the order of `tests`.
+
+    A test that is wrong in itself fails, and the others go on.
+
+    Args:
+        ended: is called from this thread as a test ends.
+    """
+
+    def run(test: UnitTest) -> UnitTestResult:
+        started = time.perf_counter()
+        try:
+            result = run_unit_test(project, spark, test)
+        except ProjectError as error:
+            result = UnitTestResult(test=test, passed=False, message=str(error))
+        return replace(result, seconds=time.perf_counter() - started)
+
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="unit-test") as pool:
+        running = [pool.submit(run, test) for test in tests]
+        for future in as_completed(running):
+            ended(future.result())
+    return [future.result() for future in running]
 
 
 def run_unit_test(project: Project, spark: SparkSession, test: UnitTest) -> UnitTestResult:
@@ -48,12 +87,13 @@ def run_unit_test(project: Project, spark: SparkSession, test: UnitTest) -> Unit
     """
     model = project.models[test.model]
     relations: dict[str, str] = {}
+    prefix = f"unit_test_{uuid.uuid4().hex[:8]}"
     for number, (given, rows) in enumerate(test.given):
         name, columns = _input(project, model, test, given)
-        view = f"unit_test_input_{number}"
+        view = f"{prefix}_input_{number}"
         _frame(spark, rows, columns, f"{test.place}: input {given}").createOrReplaceTempView(view)
         relations[name] = view
-    _complete(project, spark, model, relations)
+    _complete(project, spark, model, relations, prefix)
     compiled = compile_model(
         project,
         model,
@@ -129,7 +169,7 @@ def _landed(table: SourceTable) -> Sequence[Column]:
     return [*table.columns, *(Column(name=name, data_type=data_type) for name, data_type in _LANDED)]
 
 
-def _complete(project: Project, spark: SparkSession, model: Model, relations: dict[str, str]) -> None:
+def _complete(project: Project, spark: SparkSession, model: Model, relations: dict[str, str], prefix: str) -> None:
     """Gives an input that the test does not mention as an empty table."""
     inputs: list[tuple[str, Sequence[Column]]] = [
         (node.label, _landed(node) if isinstance(node, SourceTable) else node.columns)
@@ -138,7 +178,7 @@ def _complete(project: Project, spark: SparkSession, model: Model, relations: di
     inputs.append(("this", model.columns))
     for number, (name, columns) in enumerate(inputs):
         if name not in relations and columns:
-            view = f"unit_test_empty_{number}"
+            view = f"{prefix}_empty_{number}"
             _frame(spark, (), columns, name).createOrReplaceTempView(view)
             relations[name] = view
 

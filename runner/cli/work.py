@@ -1,4 +1,4 @@
-"""Commands that work on models: models, checks, build, test."""
+"""Commands that build: models, build; how every command that judges tables ends."""
 
 from __future__ import annotations
 
@@ -63,33 +63,6 @@ def models_command(
         with command.spark(checks=True) as spark:
             results = build_nodes(command, spark, quality, nodes, options)
     return finish(command, results, verb="models")
-
-
-@click.command("checks", short_help="Check what is published and write the validation report.")
-@select_options
-@_THREADS
-@click.option("--data-docs", is_flag=True, help="Write Great Expectations' Data Docs as well.")
-@project_options
-def checks_command(
-    command: Command, select: tuple[str, ...], exclude: tuple[str, ...], threads: int | None, data_docs: bool
-) -> int:
-    """Check what is published, models and landed tables, and write the validation report. Builds nothing."""
-    from runner.build import Builder, BuildOptions
-    from runner.errors import ProjectError
-
-    project = command.project()
-    quality = command.quality()
-    chosen = command.select(select, exclude, kinds=("model", "source"))
-    nodes = quality.checked(chosen)
-    if not nodes:
-        raise ProjectError(
-            "none of the selected tables has a check. Write one in a property file or in expectations/suites."
-        )
-    options = BuildOptions(threads=threads or project.files.target.threads)
-    with command.spark(checks=True) as spark, Teller(project, nodes) as teller:
-        builder = Builder(project, quality, spark, run_id=command.invocation_id, options=options)
-        results = builder.check(nodes, started=teller.started, ended=teller.ended)
-    return finish(command, results, verb="tables checked", data_docs=data_docs)
 
 
 @click.command("build", short_help="Land, build, check: everything that is selected.")
@@ -251,34 +224,3 @@ def write_reports(command: Command, results: Sequence[NodeResult], *, data_docs:
         docs = write_data_docs(checked, project.files.target_folder / "data_docs")
         say(f"     Data Docs: {docs.relative_to(project.root)}")
     return page
-
-
-@click.command("test", short_help="Run the models' unit tests on Spark.")
-@select_options
-@project_options
-def test_command(command: Command, select: tuple[str, ...], exclude: tuple[str, ...]) -> int:
-    """Run the unit tests of the selected models: given rows in, expected rows out, on real Spark, without their parents."""
-    from runner.errors import ProjectError
-    from runner.unit_tests import run_unit_test
-
-    project = command.project()
-    chosen = {project.node(node).name for node in command.select(select, exclude)}
-    tests = [test for test in project.files.unit_tests if test.model in chosen]
-    if not tests:
-        raise ProjectError(
-            "none of the selected models has a unit test. Write one under unit_tests in a property file."
-        )
-    failed = 0
-    with command.spark(small=True) as spark:
-        spark.conf.set("spark.sql.shuffle.partitions", "1")
-        spark.conf.set("spark.sql.adaptive.enabled", "false")  # nothing to adapt to in a handful of rows
-        for number, test in enumerate(tests, 1):
-            result = run_unit_test(project, spark, test)
-            failed += not result.passed
-            word = click.style("ok  ", fg="green") if result.passed else click.style("FAIL", fg="red")
-            say(f"{number:>{len(str(len(tests)))}}/{len(tests)}  {word}  {test.model}: {test.name}")
-            if not result.passed:
-                say(f"  {test.place}")
-                say(result.message)
-    say(f"run: {len(tests)} unit tests in {command.elapsed:.1f} s: {len(tests) - failed} passed, {failed} failed.")
-    return 1 if failed else 0

@@ -60,6 +60,12 @@ class Quality:
         suite = suite or Suite(model=node.label)
         return replace(suite, expectations=(*suite.expectations, *queries))
 
+    def tests_of(self, unique_id: str, nodes: Collection[str]) -> list[str]:
+        """Returns the unique ids of the data tests that are judged with a table, where `nodes` are."""
+        suite = self.suites.get(unique_id)
+        own = [one.test_id for one in suite.expectations if one.test_id] if suite else []
+        return [*own, *(test.unique_id for test in self.placed(nodes).get(unique_id, ()))]
+
     def checked(self, nodes: Iterable[str]) -> list[str]:
         """Returns those of `nodes` that have a check."""
         listed = list(nodes)

@@ -23,6 +23,27 @@ def test_entries(results: Iterable[NodeResult]) -> list[dict[str, Any]]:
     ]
 
 
+def unjudged(result: NodeResult, tests: Iterable[str]) -> list[dict[str, Any]]:
+    """Returns the entries of tests whose table could not even be read."""
+    return [
+        {
+            "status": "error",
+            "timing": [],
+            "thread_id": "main",
+            "execution_time": result.seconds,
+            "adapter_response": {},
+            "message": result.message,
+            "failures": None,
+            "unique_id": test,
+            "compiled": False,
+            "compiled_code": None,
+            "relation_name": None,
+            "batch_results": None,
+        }
+        for test in tests
+    ]
+
+
 def _entry(check: CheckResult, started: datetime, seconds: float) -> dict[str, Any]:
     failures = check.numbers.get("failures", check.failing_count)
     judged = check.observed != "could not be judged"
