@@ -107,7 +107,7 @@ def test_vars_from_the_command_line_win(run: Run, write: Write, tiny: dict[str, 
         (["models", "--select", "totls+"], 'run: no model is named "totls". Did you mean "totals"?\n'),
         (
             ["test"],
-            "run: none of the selected models has a unit test. Write one under unit_tests in a property file.\n",
+            "run: the selection holds no test and no unit_test. Look at it with `run ls`.\n",
         ),
         (
             ["checks"],
