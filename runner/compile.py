@@ -10,10 +10,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runner.errors import ProjectError
+from runner.jinja.database import Database
 from runner.model import Config, Model, Ref
 from runner.names import TableRef
-from runner.parse import Project, target_values
+from runner.parse import Project
+from runner.project import target_values
 from runner.render import Captured, Relation, Scope
+from runner.shown import model_values
 
 _LEADING_WITH = re.compile(
     r"\A((?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*)with\b(?!\s+recursive\b)", re.IGNORECASE | re.DOTALL
@@ -60,10 +63,12 @@ def compile_model(
     model: Model,
     *,
     is_incremental: bool = False,
-    relations: Mapping[str, str] | None = None,
+    relations: Mapping[str, Any] | None = None,
     variables: Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
     text: str | None = None,
+    database: Database | None = None,
+    flags: Mapping[str, Any] | None = None,
 ) -> Compiled:
     """Returns the SQL of a model.
 
@@ -75,8 +80,11 @@ def compile_model(
         variables: further variables; they win.
         overrides: replaced results of built-in or project macros, by name.
         text: other SQL than the file's.
+        database: answers for templates that ask the warehouse; without Spark behind it, what Delta's logs say.
+        flags: what `flags` shows to templates, e.g. FULL_REFRESH.
 
     Raises:
+        NeedsSparkError: the template runs a query, and `database` has no Spark for it.
         ProjectError: the template is wrong.
     """
     relations = relations or {}
@@ -90,10 +98,18 @@ def compile_model(
             return Relation(other.table)
         name = _CTE + other.table.name
         if name not in ctes:
-            inner = compile_model(project, other, relations=relations, variables=variables, overrides=overrides)
+            inner = compile_model(
+                project,
+                other,
+                relations=relations,
+                variables=variables,
+                overrides=overrides,
+                database=database,
+                flags=flags,
+            )
             ctes.update(inner.ctes)
             ctes[name] = inner.body
-        return name
+        return Relation(other.table, kind="cte", shown=name)
 
     def source(name: str, table: str) -> Any:
         if f"{name}.{table}" in relations:
@@ -104,31 +120,30 @@ def compile_model(
         place=str(model.path),
         ref=ref,
         source=source,
-        variables={**project.files.vars, **(variables or {})},
-        target=target_values(project.files),
+        variables={**project.files.package_vars.get(model.package, project.files.vars), **(variables or {})},
+        target=target_values(project.files.target),
         this=None if "this" in relations else Relation(model.table),
         config=model.config.values,
         is_incremental=is_incremental,
         overrides={**_overrides(overrides or {}), **({"this": relations["this"]} if "this" in relations else {})},
-        model={
-            "name": model.name,
-            "unique_id": model.unique_id,
-            "alias": model.table.name,
-            "schema": model.table.schema,
-        },
+        model=model_values(model),
         project=project.files.name,
+        package=model.package,
+        database=database or _unanswered(project),
+        graph=lambda: project.graph_values,
+        flags=flags or {},
     )
     sql, captured = project.renderer.render(model.raw_sql if text is None else text, scope)
     return Compiled(model=model, body=sql.strip().rstrip(";").rstrip(), ctes=ctes, captured=captured)
 
 
-def compile_text(project: Project, text: str, *, place: str = "inline") -> str:
+def compile_text(project: Project, text: str, *, place: str = "inline", database: Database | None = None) -> str:
     """Returns inline SQL with its Jinja rendered: `run sql`, `run show --inline`."""
     model = Model(
         name="inline", table=TableRef("main", "inline"), path=PurePosixPath(place), fqn=(project.files.name, "inline"),
         raw_sql=text, config=Config(values={}), package=project.files.name,
     )  # fmt: skip
-    return compile_model(project, model).sql
+    return compile_model(project, model, database=database).sql
 
 
 def inputs_of(project: Project, model: Model) -> list[TableRef]:
@@ -145,7 +160,8 @@ def inputs_of(project: Project, model: Model) -> list[TableRef]:
 
 def compiled_path(project: Project, model: Model) -> Path:
     """Returns where the model's compiled SQL is written."""
-    return project.files.target_folder / "compiled" / project.files.name / model.path
+    inside = [part for part in model.path.parts if part != ".."]
+    return project.files.target_folder.joinpath("compiled", model.package or project.files.name, *inside)
 
 
 def write_compiled(project: Project, compiled: Compiled) -> Path:
@@ -154,6 +170,12 @@ def write_compiled(project: Project, compiled: Compiled) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(compiled.sql + "\n", encoding="utf-8")
     return path
+
+
+def _unanswered(project: Project) -> Database:
+    from runner.introspection import Introspection  # reads Delta logs, which most models never ask for
+
+    return Introspection(project.warehouse)
 
 
 def _overrides(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from runner.configs import FolderConfigs, merge_config
 from runner.errors import FormatError
 from runner.lookup import Lookup
 from runner.model import Config, DataTest, GenericTest, Model, Ref, SourceTable
+from runner.properties import folders_of
 
 _NAME = re.compile(r"(?:(?P<package>[A-Za-z_]\w*)\.)?(?P<name>[A-Za-z_]\w*)")
 _CALL = re.compile(r"""\s*(?:\{\{\s*)?(?P<what>ref|source)\((?P<words>[^()]*)\)(?:\s*\}\})?\s*""")
@@ -65,18 +66,19 @@ def test_names(kind: str, table: str, arguments: Mapping[str, Any]) -> tuple[str
 
 
 def generic_tests(
-    node: Model | SourceTable, lookup: Lookup, configs: FolderConfigs, enabled: Mapping[str, Any]
+    node: Model | SourceTable, lookup: Lookup, configs: FolderConfigs, prefix: PurePosixPath | None = None
 ) -> list[DataTest]:
     """Returns the checks that property files write at a table, as nodes, disabled ones included.
 
     Args:
-        enabled: the unique ids of tables that exist; a check that reads another one is left out, as dbt does.
+        prefix: the folder of the table's package; see `runner.properties.folders_of`.
     """
-    found = [_generic(test, node, lookup, configs) for test in node.tests]
-    return [test for test in found if all(parent in enabled for parent in test.parents)]
+    return [_generic(test, node, lookup, configs, prefix) for test in node.tests]
 
 
-def _generic(test: GenericTest, node: Model | SourceTable, lookup: Lookup, configs: FolderConfigs) -> DataTest:
+def _generic(
+    test: GenericTest, node: Model | SourceTable, lookup: Lookup, configs: FolderConfigs, prefix: PurePosixPath | None
+) -> DataTest:
     match = _NAME.fullmatch(test.type)
     if match is None:
         raise FormatError(f'{test.place}: "{test.type}" is no name of a check.')
@@ -109,7 +111,7 @@ def _generic(test: GenericTest, node: Model | SourceTable, lookup: Lookup, confi
         elif called is not None:
             sources.append(called)
             parents.append(lookup.source(*called, package).unique_id)
-    folders = PurePosixPath(*path.parts[1:-1]).parts
+    folders = folders_of(path, prefix)
     config = merge_config(configs.of("test", package, folders, name), test.config)
     own = f"{match['package']}.test_{match['name']}" if match["package"] else f"test_{match['name']}"
     return DataTest(

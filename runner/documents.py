@@ -20,15 +20,17 @@ class Section(dict[str, Any]):
         file: the file's path, as messages name it.
         line: the line on which the mapping starts, from 1.
         lines: the line of each key, from 1.
+        templated: of a whole file, True where its text holds a template.
     """
 
-    __slots__ = ("file", "line", "lines")
+    __slots__ = ("file", "line", "lines", "templated")
 
     def __init__(self, file: str, line: int) -> None:
         super().__init__()
         self.file = file
         self.line = line
         self.lines: dict[str, int] = {}
+        self.templated = False
 
     def place(self, key: str | None = None) -> str:
         """Returns `file:line` of the key, or of the mapping itself."""
@@ -130,6 +132,7 @@ def parse_yaml(text: str, file: str) -> Section:
         raise FormatError(f"{file}:1: this is no YAML: {error}.") from error
     if not isinstance(value, Section):
         raise FormatError(f"{file}:1: the file is a mapping of keys, not {_kind(value)}.")
+    value.templated = "{{" in text or "{%" in text
     return value
 
 

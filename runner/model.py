@@ -197,6 +197,7 @@ class SourceTable:
     tests: tuple[GenericTest, ...] = ()
     loaded_at_field: str | None = None
     loaded_at_query: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
     freshness: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Literal
 
 from runner.blocks import find_blocks
 from runner.documents import Section, read_yaml
 from runner.errors import FormatError, ProjectError
 from runner.jinja.macros import read_macros
+from runner.jinja.settings import SettingsRenderer
 from runner.model import Macro
 from runner.properties import Properties, read_properties
 
@@ -54,20 +56,23 @@ class Package:
 
     Attributes:
         root: its folder.
+        prefix: the same, relative to the project.
         document: its project file.
         paths: the folders of each kind of file, relative to the package.
         trees: the settings of the project file for each type of node, e.g. `model` for `models:`.
+        docs: the text of each docs block by its name.
     """
 
     name: str
     root: Path
+    prefix: PurePosixPath
     document: Section
     paths: Mapping[str, tuple[str, ...]]
     trees: Mapping[str, Section]
     files: tuple[SourceFile, ...]
     macros: tuple[Macro, ...]
     properties: Properties
-    vars: Mapping[str, Any] = field(default_factory=dict)
+    docs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def suite_paths(self) -> tuple[Path, ...]:
@@ -80,42 +85,130 @@ def project_file(root: Path) -> str | None:
     return next((name for name in PROJECT_FILES if (root / name).is_file()), None)
 
 
-def read_package(root: Path, *, base: Path) -> Package:
-    """Reads the package in `root`.
+def shown(path: Path, base: Path) -> str:
+    """Returns a path as messages name it: relative to the project, also where it lies outside."""
+    return Path(os.path.relpath(path, base)).as_posix()
 
-    Args:
-        root: the folder of its project file.
-        base: the project's folder, which messages' paths are relative to.
+
+def read_document(root: Path, *, base: Path) -> Section:
+    """Reads the project file in `root`.
 
     Raises:
-        ProjectError: a file is broken, a key unknown, a name taken twice.
+        ProjectError: there is none, it is broken, or it has an unknown key.
     """
     name = project_file(root)
     if name is None:
         raise ProjectError(f"{root}: no project here: this folder has no project.yml. Pass another --project-dir.")
-    document = read_yaml(root / name, name=(root / name).relative_to(base).as_posix())
+    document = read_yaml(root / name, name=shown(root / name, base))
     document.check_keys(_PROJECT_KEYS, "the project")
+    return document
+
+
+def read_package(root: Path, document: Section, *, base: Path, settings: SettingsRenderer) -> Package:
+    """Reads the package in `root`.
+
+    Args:
+        root: the folder of its project file.
+        document: its project file.
+        base: the project's folder, which messages' paths are relative to.
+        settings: renders the templates in its YAML files.
+
+    Raises:
+        ProjectError: a file is broken, a key unknown, a name taken twice.
+    """
+    document = settings.render(document)
     package = document.text("name", "the project")
     paths = {
         kind: document.texts(f"{kind}-paths", "the project") or ((default,) if default else ())
         for kind, default in _PATHS.items()
     }
+    found = Found(root, base, paths)
+    properties = read_properties(
+        found.property_files(), project=package, settings=settings, prefix=PurePosixPath(shown(root, base))
+    )
     return Package(
         name=package,
         root=root,
+        prefix=PurePosixPath(shown(root, base)),
         document=document,
         paths=paths,
         trees={kind: document.section(key, "the project") for key, kind in TREES.items() if document.get(key)},
-        files=tuple(_files(root, base, paths, package)),
-        macros=tuple(_macros(root, base, paths, package)),
-        properties=read_properties(_property_files(root, base, paths), project=package),
-        vars=document.section("vars", "the project"),
+        files=tuple(_files(found, package)),
+        macros=tuple(_macros(found, package, properties)),
+        properties=properties,
+        docs=_docs(found),
     )
 
 
-def _files(root: Path, base: Path, paths: Mapping[str, tuple[str, ...]], package: str) -> Iterator[SourceFile]:
+class Found:
+    """The files below a package's paths; each folder is walked once.
+
+    Args:
+        root: the package's folder.
+        base: the project's folder.
+        paths: the folders of each kind of file.
+    """
+
+    def __init__(self, root: Path, base: Path, paths: Mapping[str, tuple[str, ...]]) -> None:
+        self.root = root
+        self.paths = paths
+        self._prefix = PurePosixPath(shown(root, base))
+        self._known: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+
+    def below(self, folder: str, *endings: str) -> Iterator[tuple[Path, PurePosixPath, tuple[str, ...]]]:
+        """Yields each file with one of the endings: its path, its path in messages, the folders in between."""
+        if folder not in self._known:
+            self._known[folder] = sorted(_walk(f"{self.root}{os.sep}{folder}"), key=_by_path)
+        top = self._prefix / folder
+        for name, folders in self._known[folder]:
+            if name.endswith(endings) and not name.startswith((".", "#", "~")):
+                yield self.root.joinpath(folder, *folders, name), top.joinpath(*folders, name), folders
+
+    def property_files(self) -> list[tuple[Path, str]]:
+        """Returns the YAML files of all paths, and sources.yml beside the project file."""
+        own = self.root / "sources.yml"
+        found = {own: str(self._prefix / "sources.yml")} if own.is_file() else {}
+        for folder in dict.fromkeys(folder for of in self.paths.values() for folder in of):
+            found |= {path: str(relative) for path, relative, _ in self.below(folder, ".yml", ".yaml")}
+        return list(found.items())
+
+    def read(self, path: Path, relative: PurePosixPath) -> str:
+        """Returns a file's text; raises FormatError where it is none."""
+        try:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            raise FormatError(f"{relative}:{line}: this is not UTF-8 text. Save the file as UTF-8.") from error
+
+
+def _by_path(found: tuple[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return (*found[1], found[0])
+
+
+def _walk(top: str, folders: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    try:
+        entries = list(os.scandir(top))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.is_dir():
+            yield from _walk(entry.path, (*folders, entry.name))
+        else:
+            yield entry.name, folders
+
+
+def _docs(found: Found) -> dict[str, str]:
+    docs: dict[str, str] = {}
+    for folder in dict.fromkeys(folder for of in found.paths.values() for folder in of):
+        for path, relative, _ in found.below(folder, ".md"):
+            text = found.read(path, relative)
+            docs |= {block.name: block.text.strip() for block in find_blocks(text, ("docs",), str(relative))}
+    return docs
+
+
+def _files(found: Found, package: str) -> Iterator[SourceFile]:
     seen: dict[tuple[str, str], PurePosixPath] = {}
-    for file in _unchecked_files(root, base, paths, package):
+    for file in _unchecked_files(found, package):
         kind = "test" if file.kind == "test" else "analysis" if file.kind == "analysis" else "table"
         if (kind, file.name) in seen:
             what = "model" if file.kind == "python" else file.kind
@@ -127,70 +220,54 @@ def _files(root: Path, base: Path, paths: Mapping[str, tuple[str, ...]], package
         yield file
 
 
-def _unchecked_files(
-    root: Path, base: Path, paths: Mapping[str, tuple[str, ...]], package: str
-) -> Iterator[SourceFile]:
-    kinds: tuple[tuple[FileKind, str, str], ...] = (
-        ("model", "model", ".sql"),
-        ("python", "model", ".py"),
-        ("seed", "seed", ".csv"),
-        ("snapshot", "snapshot", ".sql"),
-        ("test", "test", ".sql"),
-        ("analysis", "analysis", ".sql"),
-    )
-    for kind, of, ending in kinds:
-        for folder in paths[of]:
-            for path in sorted((root / folder).rglob(f"*{ending}")):
-                folders = path.relative_to(root / folder).parent.parts
-                if path.name.startswith((".", "#", "~", "__init__")) or (
-                    kind == "test" and folders[:1] == ("generic",)
-                ):
-                    continue
-                relative = PurePosixPath(path.relative_to(base).as_posix())
-                text = "" if kind == "seed" else _read(path, relative)
-                if kind != "snapshot":
-                    yield SourceFile(
-                        kind=kind, name=path.stem, path=relative, folders=folders, raw_sql=text, package=package
-                    )
-                    continue
-                for block in find_blocks(text, ("snapshot",), str(relative)):
-                    before = "\n" * (block.line - 1)  # so that lines in messages are those of the file
-                    yield SourceFile(
-                        kind=kind,
-                        name=block.name,
-                        path=relative,
-                        folders=(*folders, path.stem),
-                        raw_sql=before + block.text,
-                        package=package,
-                    )
+_KINDS: tuple[tuple[FileKind, str, str], ...] = (
+    ("model", "model", ".sql"),
+    ("python", "model", ".py"),
+    ("seed", "seed", ".csv"),
+    ("snapshot", "snapshot", ".sql"),
+    ("test", "test", ".sql"),
+    ("analysis", "analysis", ".sql"),
+)
 
 
-def _macros(root: Path, base: Path, paths: Mapping[str, tuple[str, ...]], package: str) -> Iterator[Macro]:
+def _unchecked_files(found: Found, package: str) -> Iterator[SourceFile]:
+    for kind, of, ending in _KINDS:
+        for folder in found.paths[of]:
+            for path, relative, folders in found.below(folder, ending):
+                if path.name == "__init__.py" or (kind == "test" and folders[:1] == ("generic",)):
+                    continue
+                text = "" if kind == "seed" else found.read(path, relative)
+                if kind == "snapshot":
+                    yield from _snapshots(text, relative, folders, package)
+                    continue
+                yield SourceFile(
+                    kind=kind, name=path.stem, path=relative, folders=folders, raw_sql=text, package=package
+                )
+
+
+def _snapshots(text: str, path: PurePosixPath, folders: tuple[str, ...], package: str) -> Iterator[SourceFile]:
+    for block in find_blocks(text, ("snapshot",), str(path)):
+        before = "\n" * (block.line - 1)  # so that lines in messages are those of the file
+        yield SourceFile(
+            kind="snapshot",
+            name=block.name,
+            path=path,
+            folders=(*folders, path.stem),
+            raw_sql=before + block.text,
+            package=package,
+        )
+
+
+def _macros(found: Found, package: str, properties: Properties) -> Iterator[Macro]:
     seen: dict[str, PurePosixPath] = {}
-    folders = [*paths["macro"], *(f"{folder}/generic" for folder in paths["test"])]
-    for folder in folders:
-        for path in sorted((root / folder).rglob("*.sql")):
-            relative = PurePosixPath(path.relative_to(base).as_posix())
-            for macro in read_macros(_read(path, relative), relative, package):
+    for folder in [*found.paths["macro"], *(f"{folder}/generic" for folder in found.paths["test"])]:
+        for path, relative, _ in found.below(folder, ".sql"):
+            for macro in read_macros(found.read(path, relative), relative, package):
                 if macro.name in seen:
                     raise ProjectError(
                         f'{relative}:{macro.line}: the macro "{macro.name}" exists already, in {seen[macro.name]}. '
                         "Rename one of the two."
                     )
                 seen[macro.name] = relative
-                yield macro
-
-
-def _property_files(root: Path, base: Path, paths: Mapping[str, tuple[str, ...]]) -> list[tuple[Path, str]]:
-    found = {path: None for path in [root / "sources.yml"] if path.is_file()}
-    for folder in dict.fromkeys(folder for of in paths.values() for folder in of):
-        found |= dict.fromkeys(sorted(path for end in ("*.yml", "*.yaml") for path in (root / folder).rglob(end)))
-    return [(path, path.relative_to(base).as_posix()) for path in found]
-
-
-def _read(path: Path, relative: PurePosixPath) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise FormatError(f"{relative}:{line}: this is not UTF-8 text. Save the file as UTF-8.") from error
+                patch = properties.patches.get(("macro", macro.name))
+                yield replace(macro, description=patch.description, patch_path=patch.path) if patch else macro

@@ -10,6 +10,7 @@ from typing import Any
 
 from runner.documents import Section, read_yaml
 from runner.errors import FormatError, ProjectError
+from runner.jinja.settings import SettingsRenderer
 from runner.model import Column, Config, Exposure, GenericTest, Group, Severity, SourceTable, UnitTest
 from runner.names import TableRef, check_identifier
 
@@ -79,12 +80,20 @@ class Properties:
     groups: tuple[Group, ...]
 
 
-def read_properties(files: Iterable[tuple[Path, str]], *, project: str) -> Properties:
+def read_properties(
+    files: Iterable[tuple[Path, str]],
+    *,
+    project: str,
+    settings: SettingsRenderer | None = None,
+    prefix: PurePosixPath | None = None,
+) -> Properties:
     """Reads property files.
 
     Args:
         files: each file's path and the name that messages give it.
-        project: the project's name.
+        project: the name of the project or package.
+        settings: renders the templates in the files; without it they stay as written.
+        prefix: the package's folder, as the names of its files begin; None for the project's own.
 
     Raises:
         ProjectError: a file is broken, a key unknown, a thing described twice.
@@ -97,20 +106,23 @@ def read_properties(files: Iterable[tuple[Path, str]], *, project: str) -> Prope
     groups: dict[str, Group] = {}
     for path, name in files:
         document = read_yaml(path, name=name)
+        if settings is not None and document.templated:
+            document = settings.render(document)
         document.check_keys(_FILE_KEYS, "this file")
         relative = PurePosixPath(name)
+        folders = folders_of(relative, prefix)
         for key, kind in _DESCRIBED.items():
             for section in document.sections(key, "this file"):
                 patch = _patch(section, relative, kind)
                 _once(patches, (kind, patch.name), patch, f'the {kind} "{patch.name}"', patch.place)
         for section in document.sections("sources", "this file"):
-            for table in _tables(section, relative, project):
+            for table in _tables(section, relative, (project, *folders)):
                 _once(sources, table.label, table, f'the source "{table.label}"', table.place)
         for section in document.sections("unit_tests", "this file"):
             test = _unit_test(section, relative, project)
             _once(unit_tests, (test.model, test.name), test, f'the unit test "{test.name}"', test.place)
         for section in document.sections("exposures", "this file"):
-            exposure = _exposure(section, relative, project)
+            exposure = _exposure(section, relative, (project, *folders))
             _once(exposures, exposure.name, exposure, f'the exposure "{exposure.name}"', exposure.place)
             needs[exposure.name] = section.texts("depends_on", f'exposure "{exposure.name}"')
         for section in document.sections("groups", "this file"):
@@ -125,6 +137,12 @@ def read_properties(files: Iterable[tuple[Path, str]], *, project: str) -> Prope
     )
 
 
+def folders_of(path: PurePosixPath, prefix: PurePosixPath | None = None) -> tuple[str, ...]:
+    """Returns the folders between the first one of a package, e.g. `models`, and a file: part of what dbt calls fqn."""
+    inside = path.relative_to(prefix) if prefix is not None else path
+    return inside.parts[1:-1]
+
+
 def _once(found: dict[Any, Any], name: Any, value: Any, what: str, place: str) -> None:
     if name in found:
         raise ProjectError(f"{place}: {what} is described already, in {found[name].place}. Keep one of the two.")
@@ -135,7 +153,7 @@ def _patch(section: Section, path: PurePosixPath, kind: str) -> Patch:
     name = section.text("name", f"an entry of this file's {kind} list")
     what = f'{kind} "{name}"'
     section.check_keys(_MODEL_KEYS, what)
-    columns, column_tests = _columns(section, what)
+    columns, column_tests = columns_of(section, what)
     config = dict(section.section("config", what))
     if "tags" in section:
         config["tags"] = [*section.texts("tags", what), *_one_or_more(config.get("tags"))]
@@ -151,7 +169,7 @@ def _patch(section: Section, path: PurePosixPath, kind: str) -> Patch:
         config=config,
         description=section.text("description", what, "").strip(),
         columns=columns,
-        tests=(*_tests(section, what, None), *column_tests),
+        tests=(*tests_of(section, what), *column_tests),
         meta={**section.section("meta", what), **(config.get("meta") or {})},
         group=config.get("group", section.get("group")),
         access=config.get("access", section.get("access")),
@@ -167,7 +185,7 @@ def _one_or_more(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _exposure(section: Section, path: PurePosixPath, package: str) -> Exposure:
+def _exposure(section: Section, path: PurePosixPath, above: tuple[str, ...]) -> Exposure:
     name = section.text("name", "an exposure")
     what = f'exposure "{name}"'
     section.check_keys(_EXPOSURE_KEYS, what)
@@ -178,10 +196,10 @@ def _exposure(section: Section, path: PurePosixPath, package: str) -> Exposure:
         config.setdefault("enabled", section["enabled"])
     return Exposure(
         name=name,
-        package=package,
+        package=above[0],
         path=path,
         place=section.place(),
-        fqn=(package, *path.parent.parts[1:], name),
+        fqn=(*above, name),
         type=section.text("type", what),
         owner=dict(section.section("owner", what)),
         config=Config(values={**config, "tags": tags, "meta": meta}),
@@ -207,7 +225,7 @@ def _group(section: Section, path: PurePosixPath, package: str) -> Group:
     )
 
 
-def _tables(section: Section, path: PurePosixPath, project: str) -> Iterable[SourceTable]:
+def _tables(section: Section, path: PurePosixPath, above: tuple[str, ...]) -> Iterable[SourceTable]:
     source = section.text("name", "a source")
     what = f'source "{source}"'
     section.check_keys(_SOURCE_KEYS, what)
@@ -217,7 +235,7 @@ def _tables(section: Section, path: PurePosixPath, project: str) -> Iterable[Sou
         label = f'table "{source}.{name}"'
         table.check_keys(_TABLE_KEYS, label)
         check_identifier(name, place=table.place("name"))
-        columns, column_tests = _columns(table, label)
+        columns, column_tests = columns_of(table, label)
         key_holder = _holder("key", table, label)
         key = key_holder.texts("key", label)
         for column in key:
@@ -244,7 +262,8 @@ def _tables(section: Section, path: PurePosixPath, project: str) -> Iterable[Sou
             table=TableRef(section.text("schema", what, source), table.text("identifier", label, name)),
             path=path,
             place=table.place(),
-            fqn=(project, *path.parent.parts[1:], source, name),
+            fqn=(*above, source, name),
+            config=_table_config(section, source_config, table, table_config),
             store=_holder("store", section, what).text("store", what, ""),
             key=key,
             files=_holder("files", table, label).get("files"),
@@ -254,13 +273,30 @@ def _tables(section: Section, path: PurePosixPath, project: str) -> Iterable[Sou
             description=table.text("description", label, "").strip(),
             source_description=section.text("description", what, "").strip(),
             columns=columns,
-            tests=(*_tests(table, label, None), *column_tests),
+            tests=(*tests_of(table, label), *column_tests),
             loaded_at_field=loaded_at,
             loaded_at_query=loaded_by,
             freshness=freshness,
-            tags=(*section.texts("tags", what), *table.texts("tags", label)),
+            tags=(
+                *section.texts("tags", what),
+                *table.texts("tags", label),
+                *map(str, [*_one_or_more(source_config.get("tags")), *_one_or_more(table_config.get("tags"))]),
+            ),
             meta={**section.section("meta", what), **table.section("meta", label)},
         )
+
+
+def _table_config(source: Section, source_config: Section, table: Section, table_config: Section) -> dict[str, Any]:
+    """Returns the settings of a table: its source's, and its own on top."""
+    config = {**source_config, **table_config}
+    for key in ("enabled", "event_time"):
+        for section in (source, table):
+            if key in section:
+                config[key] = section[key]
+    if isinstance(source_config.get("meta"), dict) and isinstance(table_config.get("meta"), dict):
+        config["meta"] = {**source_config["meta"], **table_config["meta"]}
+    tags = [*_one_or_more(source_config.get("tags")), *_one_or_more(table_config.get("tags"))]
+    return {**config, "tags": tags} if tags else config
 
 
 def _holder(key: str, section: Section, what: str) -> Section:
@@ -273,10 +309,13 @@ def _holder(key: str, section: Section, what: str) -> Section:
     return section
 
 
-def _columns(section: Section, what: str) -> tuple[tuple[Column, ...], list[GenericTest]]:
+def columns_of(section: Section, what: str) -> tuple[tuple[Column, ...], list[GenericTest]]:
+    """Returns the columns that a section describes and the checks written at them; `what` names it in messages."""
     columns: dict[str, Column] = {}
     tests: list[GenericTest] = []
     for item in section.sections("columns", what):
+        if "include" in item:  # of a version: which columns it takes over
+            continue
         name = item.text("name", f"a column of {what}")
         label = f'column "{name}" of {what}'
         item.check_keys(_COLUMN_KEYS, label)
@@ -292,11 +331,12 @@ def _columns(section: Section, what: str) -> tuple[tuple[Column, ...], list[Gene
             meta=dict(item.section("meta", label)),
             tags=item.texts("tags", label),
         )
-        tests += _tests(item, label, name)
+        tests += tests_of(item, label, name)
     return tuple(columns.values()), tests
 
 
-def _tests(section: Section, what: str, column: str | None) -> list[GenericTest]:
+def tests_of(section: Section, what: str, column: str | None = None) -> list[GenericTest]:
+    """Returns the checks that a section writes; `what` names it in messages."""
     found = []
     for key in ("data_tests", "tests"):
         for item in section.items_of(key, what):

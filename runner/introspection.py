@@ -1,0 +1,87 @@
+"""What a warehouse answers to templates: what is published, its columns, the rows of queries.
+
+Tables and their columns are read from the Delta logs; Spark is started only where a template runs a query, or asks for
+the columns of a view.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner import delta
+from runner.errors import ProjectError
+from runner.jinja.database import NeedsSparkError, RelationKind
+from runner.jinja.result import ResultTable
+from runner.names import TableRef
+from runner.warehouse import Warehouse, is_view
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_NAME = re.compile(r"\b([A-Za-z_]\w*)\.([A-Za-z_]\w*)\b")
+
+
+class Introspection:
+    """A warehouse that templates may ask; see `runner.jinja.database.Database`.
+
+    Args:
+        root: the warehouse's folder.
+        spark: gives the session when it is first needed; None where there is to be none.
+        known: the tables that queries may name; those of the schemas that exist where None.
+    """
+
+    def __init__(
+        self, root: Path, spark: Callable[[], SparkSession] | None = None, known: Iterable[TableRef] | None = None
+    ) -> None:
+        self._root = root
+        self._spark = spark
+        self._warehouse: Warehouse | None = None
+        self._known = frozenset(known) if known is not None else None
+
+    def kind(self, ref: TableRef) -> RelationKind | None:
+        path = ref.path(self._root)
+        return "view" if is_view(path) else "table" if delta.is_table(path) else None
+
+    def columns(self, ref: TableRef) -> Sequence[tuple[str, str]]:
+        kind = self.kind(ref)
+        if kind == "table":
+            return delta.columns(ref.path(self._root))
+        if kind is None:
+            return []
+        frame = self._session(f"the columns of {ref}").frame(ref)
+        return [(field.name, field.dataType.simpleString()) for field in frame.schema]
+
+    def tables(self, schema: str) -> Sequence[tuple[TableRef, RelationKind]]:
+        folder = self._root / schema
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        refs = [TableRef(schema, name) for name in names]
+        return [(ref, kind) for ref in refs if (kind := self.kind(ref)) is not None]
+
+    def schemas(self) -> Sequence[str]:
+        return sorted(path.name for path in self._root.iterdir() if path.is_dir()) if self._root.is_dir() else []
+
+    def query(self, sql: str) -> ResultTable:
+        warehouse = self._session(sql)
+        for schema, name in dict.fromkeys(_NAME.findall(sql.replace("`", ""))):
+            ref = TableRef(schema, name)
+            if (self._known is None or ref in self._known) and self.kind(ref) is not None:
+                warehouse.register(ref)
+        try:
+            frame = warehouse.spark.sql(sql)
+            rows = [tuple(row) for row in frame.collect()]
+        except Exception as error:
+            if not type(error).__module__.startswith(("pyspark.", "py4j.")):
+                raise
+            said = str(error).strip().splitlines()[0]
+            raise ProjectError(f"the template's query fails: {said} The query: {' '.join(sql.split())}") from error
+        return ResultTable(frame.columns, rows)
+
+    def _session(self, wanted: str) -> Warehouse:
+        if self._warehouse is None:
+            if self._spark is None:
+                raise NeedsSparkError(wanted)
+            self._warehouse = Warehouse(self._spark(), self._root)
+        return self._warehouse
