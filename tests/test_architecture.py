@@ -56,6 +56,7 @@ LAYERS = (
     "unit_tests",
     "artifacts",
     "environments",
+    "dbt_project",
     "cli",
 )
 OPEN_TO_ALL = {"runner.errors", "runner.names", "runner.delta"}

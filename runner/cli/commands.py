@@ -31,6 +31,7 @@ _COMMANDS = {
     "diff": ("runner.cli.diff", "Show what differs: against a version, a target, or the SQL as edited."),
     "query": ("runner.cli.query", "Ask MongoDB and HBase directly: top products, segments, a user's sessions."),
     "completion": ("runner.cli.complete", "Print the script that completes words in bash, zsh or fish."),
+    "dbt-project": ("runner.cli.dbt", "Write a dbt project over these files, to run them with dbt Core."),
     "doctor": ("runner.cli.doctor", "Is this machine ready, and what to do if not."),
 }
 
@@ -45,7 +46,7 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(_COMMANDS[cmd_name][0])
-        found: click.Command = getattr(module, f"{cmd_name}_command")
+        found: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
