@@ -462,7 +462,7 @@ def _result(project: Project, result: NodeResult) -> dict[str, Any]:
         "compiled": result.compiled_sql is not None,
         "compiled_code": result.compiled_sql,
         "relation_name": str(node.table),
-        "batch_results": None,
+        "batch_results": result.batches,
     }
 
 

@@ -6,19 +6,22 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runner import materialize
+from runner.batches import BatchResults
 from runner.compile import Compiled, compile_model, compiled_path, inputs_of, write_compiled
 from runner.errors import ProjectError
 from runner.execute import NodeResult, execute
-from runner.explain import explain
+from runner.explain import explain, from_spark
 from runner.graph import Graph
 from runner.model import Model, SourceTable
 from runner.names import TableRef
 from runner.parse import Project
 from runner.quality.audit import Audit
 from runner.quarantine import with_quarantine
+from runner.render import Captured
 from runner.state.decide import State
 from runner.state.reuse import reused
 from runner.warehouse import MissingTableError, Warehouse
@@ -40,6 +43,7 @@ class BuildOptions:
         checked: False publishes without checks.
         reuse: what did not change since it was published is not built again; see `runner.state`.
         store_failures: the failing rows of every check are kept in tables.
+        event_time: start and end of the batches that microbatch models build; None where they find out by themselves.
     """
 
     threads: int = 4
@@ -48,6 +52,7 @@ class BuildOptions:
     fail_fast: bool = False
     reuse: bool = False
     store_failures: bool = False
+    event_time: tuple[datetime | None, datetime | None] = (None, None)
 
 
 class Builder:
@@ -78,10 +83,11 @@ class Builder:
         ended: Callable[[NodeResult], None] = lambda _: None,
     ) -> list[NodeResult]:
         """Builds models and checks landed tables, parents first; see `runner.execute.execute`."""
-        models = [self._model(node) for node in nodes if node.startswith("model.")]
+        models = [self._model(node) for node in nodes if not node.startswith("source.")]
         self._compiled = {model.unique_id: self._compile(model) for model in models}
         for compiled in self._compiled.values():
-            write_compiled(self.project, compiled)
+            if compiled.model.language == "sql":
+                write_compiled(self.project, compiled)
         self._audits = self._audit_of(nodes)
         return execute(
             self.quality.graph,
@@ -145,7 +151,7 @@ class Builder:
         except ProjectError as error:
             return NodeResult(unique_id=unique_id, status="error", message=str(error))
         except Exception as error:
-            if not _from_spark(error):
+            if not from_spark(error):
                 raise
             message = explain(error, compiled, compiled_path(self.project, model).relative_to(self.project.root))
             return NodeResult(unique_id=unique_id, status="error", message=message, compiled_sql=compiled.sql)
@@ -157,7 +163,14 @@ class Builder:
         incremental = materialize.goes_on(model, self.warehouse.root, full_refresh=self.options.full_refresh)
         if incremental:
             self.warehouse.register(model.table)  # what `this` names
-        candidate = materialize.make_candidate(self.warehouse, compiled, incremental=incremental)
+        work = materialize.Work(
+            warehouse=self.warehouse,
+            project=self.project,
+            compiled=compiled,
+            incremental=incremental,
+            window=self.options.event_time,
+        )
+        candidate = materialize.make_candidate(work)
         try:
             checks = self._audit(model.unique_id, candidate.frame, is_candidate=True) if self.options.checked else None
             if self._stopping.is_set():
@@ -166,7 +179,11 @@ class Builder:
             materialize.discard(candidate)  # nothing was found out about it: nothing to look at
             raise
         result = NodeResult(
-            unique_id=model.unique_id, status="success", rows=candidate.rows, checks=checks, compiled_sql=compiled.sql
+            unique_id=model.unique_id,
+            status="success",
+            rows=candidate.rows,
+            checks=checks,
+            compiled_sql=compiled.sql or None,
         )
         if checks is not None and not checks.success:
             materialize.withhold(candidate)
@@ -176,8 +193,9 @@ class Builder:
             **self._metadata(model),
             **self.state.metadata(model.unique_id, seconds=time.perf_counter() - started, warned=warned),
         }
-        version = materialize.publish(self.warehouse, candidate, inputs=inputs, metadata=metadata)
-        return replace(result, status="warn" if warned else "success", message=warned, version=version)
+        version = materialize.publish(work, candidate, inputs=inputs, metadata=metadata)
+        result = replace(result, status="warn" if warned else "success", message=warned, version=version)
+        return with_batches(result, candidate.batches)
 
     def _check_published(self, unique_id: str) -> NodeResult:
         node = self.project.node(unique_id)
@@ -247,12 +265,19 @@ class Builder:
         return node
 
     def _compile(self, model: Model) -> Compiled:
-        incremental = materialize.goes_on(model, self.project.warehouse, full_refresh=self.options.full_refresh)
+        if model.language != "sql":
+            return Compiled(model=model, body="", ctes={}, captured=Captured())
+        goes_on = materialize.goes_on(model, self.project.warehouse, full_refresh=self.options.full_refresh)
+        incremental = goes_on and model.config.materialized == "incremental"
         return compile_model(self.project, model, is_incremental=incremental)
 
 
-def _from_spark(error: Exception) -> bool:
-    return type(error).__module__.startswith(("pyspark.", "py4j."))
+def with_batches(result: NodeResult, batches: BatchResults | None) -> NodeResult:
+    """Returns the result of a microbatch model: what failed of its batches is an error, though the others are published."""
+    if batches is None:
+        return result
+    result = replace(result, batches=batches.artifact())
+    return replace(result, status="error", message=batches.words()) if batches.failed else result
 
 
 def _failed(checks: SuiteResult) -> str:

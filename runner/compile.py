@@ -69,6 +69,7 @@ def compile_model(
     text: str | None = None,
     database: Database | None = None,
     flags: Mapping[str, Any] | None = None,
+    batch: Any = None,
 ) -> Compiled:
     """Returns the SQL of a model.
 
@@ -82,6 +83,7 @@ def compile_model(
         text: other SQL than the file's.
         database: answers for templates that ask the warehouse; without Spark behind it, what Delta's logs say.
         flags: what `flags` shows to templates, e.g. FULL_REFRESH.
+        batch: what `model.batch` shows.
 
     Raises:
         NeedsSparkError: the template runs a query, and `database` has no Spark for it.
@@ -126,7 +128,7 @@ def compile_model(
         config=model.config.values,
         is_incremental=is_incremental,
         overrides={**_overrides(overrides or {}), **({"this": relations["this"]} if "this" in relations else {})},
-        model=model_values(model),
+        model={**model_values(model), "batch": batch},
         project=project.files.name,
         package=model.package,
         database=database or _unanswered(project),

@@ -7,7 +7,8 @@ from typing import Any
 
 from runner.documents import Section
 from runner.errors import FormatError, NotFoundError, nearest
-from runner.model import MATERIALIZATIONS, STRATEGIES, Config
+from runner.incremental import check_incremental
+from runner.model import MATERIALIZATIONS, Config
 from runner.packages import Package
 
 CONFIGS = {
@@ -21,7 +22,7 @@ CONFIGS = {
     "concurrent_batches", "freshness", "loaded_at_field", "loaded_at_query", "quoting", "clustered_by", "buckets", "options",
     "on_error", "on_configuration_change", "packages", "static_analysis", "query_tags", "matched_condition",
     "not_matched_condition", "not_matched_by_source_action", "not_matched_by_source_condition", "skip_matched_step",
-    "skip_not_matched_step", "target_alias", "source_alias", "sql_header", "submission_method", "create_notebook",
+    "skip_not_matched_step", "target_alias", "source_alias", "cluster_by", "replace_where", "sql_header", "submission_method", "create_notebook",
 }  # fmt: skip
 _FIXED = {"seed": "seed", "snapshot": "snapshot"}
 
@@ -132,17 +133,7 @@ def check_config(config: Mapping[str, Any], place: str) -> None:
             name=str(materialized),
             known=MATERIALIZATIONS,
         )
-    strategy = config.get("incremental_strategy")
-    if strategy is not None and strategy not in STRATEGIES:
-        raise NotFoundError(
-            f'{place}: incremental_strategy is "{strategy}". It is one of: {", ".join(STRATEGIES)}.',
-            name=str(strategy),
-            known=STRATEGIES,
-        )
-    if strategy == "merge" and not config.get("unique_key"):
-        raise FormatError(
-            f'{place}: incremental_strategy "merge" needs a unique_key. Name the columns that identify a row.'
-        )
+    check_incremental(config, place)
 
 
 def with_fixed(kind: str, config: Mapping[str, Any]) -> Config:

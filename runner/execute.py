@@ -6,7 +6,7 @@ A node that fails stops its descendants and nothing else.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ class NodeResult:
         version: the Delta version that was published.
         checks: what its suite found (an `expectations` result), if it has one.
         why: why it ran, of a node whose state was looked at.
+        batches: the successful and failed intervals of a microbatch model.
     """
 
     unique_id: str
@@ -43,6 +44,7 @@ class NodeResult:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     compiled_sql: str | None = None
     why: str = ""
+    batches: Mapping[str, Any] | None = None
 
     @property
     def stops(self) -> bool:

@@ -30,6 +30,11 @@ def explain(error: Exception, compiled: Compiled, compiled_path: Path | None = N
     return f"{place}: {text}{where}"
 
 
+def from_spark(error: Exception) -> bool:
+    """True for what Spark raises of a query, as against a bug of ours."""
+    return type(error).__module__.startswith(("pyspark.", "py4j."))
+
+
 def first_words(error: Exception) -> str:
     """Returns what Spark says without its plan, stack, state and condition code: one line."""
     lines = _root_cause(str(error)).strip().splitlines() or [type(error).__name__]

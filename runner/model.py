@@ -13,7 +13,6 @@ Severity = Literal["error", "warn"]
 ResourceType = Literal["model", "seed", "snapshot", "analysis"]
 Language = Literal["sql", "python", "csv"]
 MATERIALIZATIONS = ("view", "table", "incremental", "ephemeral")
-STRATEGIES = ("append", "merge")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +90,11 @@ class Config:
     def strategy(self) -> str:
         default = "merge" if self.unique_key else "append"
         return str(self.values.get("incremental_strategy") or default)
+
+    @property
+    def is_microbatch(self) -> bool:
+        """True for an incremental model that is built batch of time by batch of time."""
+        return self.materialized == "incremental" and self.strategy == "microbatch"
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from runner.names import TableRef, check_identifier
 from runner.packages import Package, SourceFile
 from runner.project import Files, target_values
 from runner.properties import Patch, folders_of
-from runner.python_models import read_python_model
+from runner.python_models import check_python_config, read_python_model
 from runner.render import Captured, Relation, Renderer, Scope
 from runner.versions import Version, versions_of
 
@@ -178,6 +178,8 @@ class Parser:
         config = merge_config(config, patch.config if patch else {})
         captured = self._captured(file, config)
         config = merge_config(config, captured.config)
+        if file.kind == "python":
+            check_python_config(config, place)
         if kind == "model":
             check_config(config, place)
         name = version.name if version else file.name
@@ -269,7 +271,7 @@ class Parser:
             this=Relation(TableRef("parsing", name)),
             config=config,
             execute=False,
-            model={"name": name, "package_name": package, "path": place, "config": dict(config)},
+            model={"name": name, "package_name": package, "path": place, "config": dict(config), "batch": None},
             project=self._files.name,
             package=package,
         )

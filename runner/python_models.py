@@ -8,7 +8,7 @@ and `config` are literals, so that the graph is known before anything runs.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,22 @@ def read_python_model(code: str, file: str) -> PythonCode:
     return PythonCode(
         parameters=parameters, refs=tuple(refs), sources=tuple(sources), config=config, config_reads=tuple(reads)
     )
+
+
+def check_python_config(config: Mapping[str, Any], place: str) -> None:
+    """Checks a Python model's settings.
+
+    Raises:
+        FormatError: it is to become something that Python gives no SQL for.
+    """
+    materialized = config.get("materialized")
+    if materialized not in ("table", "incremental"):
+        raise FormatError(
+            f'{place}: a Python model becomes a table or an incremental one, not "{materialized}". '
+            'Say so in it: config(materialized="table").'
+        )
+    if config.get("incremental_strategy") == "microbatch":
+        raise FormatError(f'{place}: incremental_strategy "microbatch" is for SQL models. Choose another one.')
 
 
 def _parameters(tree: ast.Module, file: str) -> tuple[str, ...]:

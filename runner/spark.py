@@ -146,6 +146,7 @@ def spark_session(
         "spark.local.dir": str(scratch / "spark-local"),
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.databricks.delta.stats.collect.using.tableSchema": "true",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # readers without Spark know the year 9999, too
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.python.filterPushdown.enabled": "true",
         "spark.ui.enabled": "false",

@@ -15,10 +15,13 @@ PACKAGES = ("runner", "ingest", "expectations", "simulate", "stores", "services"
 # From the bottom up: a module of the runner imports only modules that stand before it.
 LAYERS = (
     "errors",
+    "batches",
+    "incremental",
     "names",
     "documents",
     "model",
     "graph",
+    "delta_log",
     "delta",
     "spark",
     "selection",
@@ -63,6 +66,8 @@ OPEN_TO_ALL = {"runner.errors", "runner.names", "runner.delta"}
 HEAVY = {"pyspark", "great_expectations", "pymongo", "happybase", "pandas", "altair", "delta", "scipy"}
 LIGHT = (
     "errors",
+    "batches",
+    "incremental",
     "names",
     "documents",
     "model",

@@ -19,6 +19,8 @@ _COMMANDS = {
     "ingest": ("runner.cli.ingest", "Land sources into Delta tables, from files or from the stores."),
     "reconcile": ("runner.cli.ingest", "Compare what the stores hold with what landed of it."),
     "models": ("runner.cli.work", "Build models in order, each checked before it is published."),
+    "seed": ("runner.cli.tables", "Build tables from the project's CSV files."),
+    "snapshot": ("runner.cli.tables", "Record in tables how rows have changed since the last time."),
     "checks": ("runner.cli.checks", "Check what is published and write the validation report."),
     "build": ("runner.cli.work", "Land, build, check: everything that is selected."),
     "test": ("runner.cli.checks", "Run data tests on what is published, and unit tests."),

@@ -21,20 +21,26 @@ if TYPE_CHECKING:
     from runner.build import BuildOptions
     from runner.quality import Quality
 
-_THREADS = click.option(
+THREADS = click.option(
     "--threads", type=click.IntRange(1), help="Models built at the same time; the target's by default."
 )
-_FULL = click.option("--full-refresh", "-f", is_flag=True, help="Build incremental models anew.")
-_FORCE = click.option("--force", is_flag=True, help="Build also what has not changed.")
-_FAST = click.option("--fail-fast", "-x", is_flag=True, help="Start nothing more after the first error.")
+FULL = click.option("--full-refresh", "-f", is_flag=True, help="Build incremental models anew.")
+FORCE = click.option("--force", is_flag=True, help="Build also what has not changed.")
+SINCE = click.option(
+    "--event-time-start", metavar="MOMENT", help="Microbatch models: build the batches from here on, done or not."
+)
+UNTIL = click.option("--event-time-end", metavar="MOMENT", help="Microbatch models: build batches until here.")
+FAST = click.option("--fail-fast", "-x", is_flag=True, help="Start nothing more after the first error.")
 
 
 @click.command("models", short_help="Build models in order, each checked before it is published.")
 @select_options
-@_FULL
-@_FORCE
-@_FAST
-@_THREADS
+@FULL
+@FORCE
+@FAST
+@THREADS
+@SINCE
+@UNTIL
 @project_options
 def models_command(
     command: Command,
@@ -44,6 +50,8 @@ def models_command(
     force: bool,
     fail_fast: bool,
     threads: int | None,
+    event_time_start: str | None,
+    event_time_end: str | None,
 ) -> int:
     """Build models in order. Each is checked as a candidate and published only if its error-level checks pass.
 
@@ -57,7 +65,14 @@ def models_command(
     """
     nodes = command.select(select, exclude)
     quality = command.quality()
-    options = build_options(command, full_refresh=full_refresh, force=force, fail_fast=fail_fast, threads=threads)
+    options = build_options(
+        command,
+        full_refresh=full_refresh,
+        force=force,
+        fail_fast=fail_fast,
+        threads=threads,
+        window=(event_time_start, event_time_end),
+    )
     results = nothing_to_do(command, quality, nodes, options)
     if results is None:
         with command.spark(checks=True) as spark:
@@ -67,10 +82,12 @@ def models_command(
 
 @click.command("build", short_help="Land, build, check: everything that is selected.")
 @select_options
-@_FULL
-@_FORCE
-@_FAST
-@_THREADS
+@FULL
+@FORCE
+@FAST
+@THREADS
+@SINCE
+@UNTIL
 @click.option("--data-docs", is_flag=True, help="Write Great Expectations' Data Docs as well.")
 @project_options
 def build_command(
@@ -81,6 +98,8 @@ def build_command(
     force: bool,
     fail_fast: bool,
     threads: int | None,
+    event_time_start: str | None,
+    event_time_end: str | None,
     data_docs: bool,
 ) -> int:
     """Land the selected sources, check them, build the selected models, and write the report.
@@ -88,7 +107,14 @@ def build_command(
     A landed table that fails an error-level check stops the models that read it.
     """
     results = build_all(
-        command, select, exclude, full_refresh=full_refresh, force=force, fail_fast=fail_fast, threads=threads
+        command,
+        select,
+        exclude,
+        full_refresh=full_refresh,
+        force=force,
+        fail_fast=fail_fast,
+        threads=threads,
+        window=(event_time_start, event_time_end),
     )
     return finish(command, results, verb="tables", data_docs=data_docs)
 
@@ -102,17 +128,20 @@ def build_all(
     force: bool = False,
     fail_fast: bool = False,
     threads: int | None = None,
+    window: tuple[str | None, str | None] = (None, None),
 ) -> list[NodeResult]:
     """Lands, checks and builds what is selected, in one Spark session; in none where nothing changed."""
     from runner.cli.ingest import Landing
 
     project = command.project()
-    nodes = command.select(select, exclude, kinds=("model", "source"))
+    nodes = command.select(select, exclude, kinds=("model", "seed", "snapshot", "source"))
     quality = command.quality()
     tables = [table for node in nodes if isinstance(table := project.node(node), SourceTable)]
     landing = Landing(project, tables) if tables else None
     waiting = landing.skip_unchanged() if landing else []
-    options = build_options(command, full_refresh=full_refresh, force=force, fail_fast=fail_fast, threads=threads)
+    options = build_options(
+        command, full_refresh=full_refresh, force=force, fail_fast=fail_fast, threads=threads, window=window
+    )
     if not waiting and (settled := nothing_to_do(command, quality, nodes, options)) is not None:
         return settled
     with command.spark(checks=True, stores=landing is not None and landing.origin.stores) as spark:
@@ -135,16 +164,29 @@ def build_all(
 
 
 def build_options(
-    command: Command, *, full_refresh: bool, force: bool, fail_fast: bool, threads: int | None
+    command: Command,
+    *,
+    full_refresh: bool,
+    force: bool,
+    fail_fast: bool,
+    threads: int | None,
+    window: tuple[str | None, str | None] = (None, None),
 ) -> BuildOptions:
     """Returns how the command's run builds: what has not changed is reused unless it is forced."""
+    from runner.batches import moment
     from runner.build import BuildOptions
+
+    start, end = (
+        moment(text, place=name) if text else None
+        for text, name in zip(window, ("--event-time-start", "--event-time-end"), strict=True)
+    )
 
     return BuildOptions(
         threads=threads or command.project().files.target.threads,
         full_refresh=full_refresh,
         fail_fast=fail_fast,
         reuse=not force,
+        event_time=(start, end),
     )
 
 

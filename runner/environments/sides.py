@@ -189,7 +189,10 @@ class Differ:
         for ref in [*inputs_of(self.project, node), node.table]:
             warehouse.register(ref)
         compiled = compile_model(self.project, node, is_incremental=True)
-        candidate = materialize.make_candidate(warehouse, compiled, incremental=True)
+        work = materialize.Work(
+            warehouse=warehouse, project=self.project, compiled=compiled, incremental=True, is_trial=True
+        )
+        candidate = materialize.make_candidate(work)
         try:
             yield "as edited", candidate.frame
         finally:

@@ -206,6 +206,8 @@ class State:
             yield Reason(kind="asked", text="--force")
         elif self._full_refresh and node.config.materialized == "incremental":
             yield Reason(kind="asked", text="--full-refresh")
+        elif node.config.is_microbatch:
+            yield Reason(kind="time", text="its batches of time: the last ones, and what is missing")
 
     def _decide_source(self, node: SourceTable) -> Decision:
         now = check_digests(self._quality.asked(self._project, node.unique_id))

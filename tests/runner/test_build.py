@@ -139,12 +139,13 @@ def test_incremental_with_other_columns_says_how_to_go_on(shop: Shop) -> None:
     shop.file("models/merged.sql", MERGED)
     shop.build()
     before = shop.rows("merged")
-    shop.file("models/merged.sql", MERGED.replace("order_id, total", "order_id, 1 as one, total"))
+    shop.file("models/merged.sql", MERGED.replace("select order_id, total", "select order_id, 1 as one -- "))
     result = shop.build("merged")["merged"]
     assert result.status == "error"
     assert result.message == (
-        "models/merged.sql: the query's columns are not those of the published table: it adds one. "
-        "Rebuild it: run models --select merged --full-refresh"
+        "models/merged.sql: the query's columns are not those of the published table: it lacks total. "
+        "Set on_schema_change to append_new_columns or sync_all_columns, or rebuild: "
+        "run models --select merged --full-refresh"
     )
     assert shop.rows("merged") == before
 
@@ -164,12 +165,13 @@ def test_what_fails_its_checks_is_not_published(shop: Shop, materialized: str) -
     shop.file("models/_m.yml", PROPERTIES.format(name="kept"))
     key = ", unique_key='order_id'" if materialized == "incremental" else ""
     sql = f"{{{{ config(materialized='{materialized}'{key}) }}}}select order_id, total from {{{{ ref('stg_orders') }}}}"
+    bad = " union all select null, 1.0" if key else " union all select 9, 1.0 union all select 9, 2.0"
     shop.file("models/kept.sql", sql)
     shop.file("models/below.sql", "select count(*) as n from {{ ref('kept') }}")
     first = shop.build()
     assert first["kept"].status == "success", first["kept"].message
     before = snapshot(shop.path("kept"))
-    shop.file("models/kept.sql", sql + " union all select 9, 1.0 union all select 9, 2.0")
+    shop.file("models/kept.sql", sql + bad)
     results = shop.build("kept+")
     assert results["kept"].status == "withheld"
     assert "order_id" in results["kept"].message

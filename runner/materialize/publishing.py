@@ -1,0 +1,68 @@
+"""The one step that makes a candidate what readers see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runner import delta
+from runner.errors import ProjectError
+from runner.materialize.candidate import Candidate, Work, discard
+from runner.materialize.hooks import HookError, run_hooks
+from runner.names import TableRef
+from runner.warehouse import is_view, publish_view, withdraw_view
+
+
+def publish(work: Work, candidate: Candidate, *, inputs: Sequence[TableRef], metadata: Mapping[str, Any]) -> int | None:
+    """Makes the candidate what readers see, then runs the hooks that follow; returns the table's version, None for a view.
+
+    Raises:
+        ContractError: somebody changed the table meanwhile; nothing is published.
+        HookError: a post-hook failed, after publishing.
+    """
+    version = _publish(work, candidate, inputs=inputs, metadata=metadata)
+    try:
+        run_hooks(work, candidate.after, "post-hook")
+    except HookError as error:
+        said = "The view" if version is None else f"Version {version}"
+        raise HookError(f"{error} {said} is published.") from error
+    return version
+
+
+def _publish(
+    work: Work, candidate: Candidate, *, inputs: Sequence[TableRef], metadata: Mapping[str, Any]
+) -> int | None:
+    model, table = work.model, work.table
+    if candidate.unchanged:
+        discard(candidate)
+        return candidate.read_version
+    if candidate.path is None:
+        publish_view(table, sql=candidate.compiled.sql, inputs=inputs, metadata=metadata)
+        work.warehouse.register(model.table, again=True)
+        return None
+    try:
+        if candidate.since is None:
+            version = delta.publish(
+                table,
+                candidate.path,
+                user_metadata=metadata,
+                read_version=candidate.read_version,
+                details=candidate.details,
+            )
+        else:
+            assert candidate.read_version is not None
+            version = delta.publish_changes(
+                table,
+                candidate.path,
+                user_metadata=metadata,
+                read_version=candidate.read_version,
+                since=candidate.since,
+                details=candidate.details,
+            )
+    except ProjectError:
+        discard(candidate)
+        raise
+    was_view = is_view(table)
+    withdraw_view(table)
+    work.warehouse.register(model.table, again=was_view)
+    return version

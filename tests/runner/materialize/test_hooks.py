@@ -1,0 +1,102 @@
+"""Hooks: which act on the candidate, which wait for it to be published, and what a failing one leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runner.errors import ProjectError
+from runner.materialize.hooks import hook_texts, on_candidate, parted
+from runner.names import TableRef
+
+if TYPE_CHECKING:
+    from conftest import Work
+
+TABLE = TableRef("marts", "m")
+
+
+def test_a_post_hook_into_its_own_table_is_audited_and_published_with_it(work: Work) -> None:
+    work.file("models/_m.yml", "models:\n  - name: m\n    columns:\n      - name: id\n        data_tests: [not_null]\n")
+    work.model(
+        "select explode(array(1, 2)) as id",
+        materialized="table",
+        post_hook=["delete from {{ this }} where id = 2", "insert into {{ this }} values (3)"],
+    )
+    assert (work.ok().version, work.rows()) == (0, [(1,), (3,)])
+    work.model("select 5 as id", materialized="table", post_hook="insert into {{ this }} values (null)")
+    assert "id" in work.fails()
+    assert work.rows() == [(1,), (3,)]
+
+
+def test_other_hooks_run_before_and_once_it_is_published(work: Work) -> None:
+    work.model("select 'none' as said, 0L as n", name="log", materialized="table")
+    work.model(
+        "select explode(array(1, 2)) as id",
+        materialized="table",
+        pre_hook="insert into marts.log values ('before', 0)",
+        post_hook={"sql": "insert into marts.log select '{{ this.name }}', count(*) from {{ this }}"},
+    )
+    work.ok("log")
+    work.ok("m")
+    assert work.rows("log") == [("before", 0), ("m", 2), ("none", 0)]
+
+
+def test_a_pre_hook_into_its_own_table_is_seen_by_the_query(work: Work) -> None:
+    first = "select explode(array(1, 2, 3)) as id"
+    later = "select max(id) + 10 as id from {{ this }}"
+    sql = f"{{% if is_incremental() %}}{later}{{% else %}}{first}{{% endif %}}"
+    hook = "{% if is_incremental() %}delete from {{ this }} where id = 3{% endif %}"
+    work.model(sql, materialized="incremental", pre_hook=hook)
+    work.ok()
+    work.ok()
+    assert work.rows() == [(1,), (12,), (2,)]
+
+
+def test_a_failing_hook_is_named_with_what_it_leaves(work: Work) -> None:
+    work.model("select 1 as id", materialized="table", pre_hook="select * from nowhere")
+    message = work.fails()
+    assert message.startswith("models/m.sql: a pre-hook failed: ")
+    assert message.endswith("It is: select * from nowhere")
+    work.model("select 1 as id", materialized="table", post_hook="insert into {{ this }} values ('a', 'b')")
+    assert work.fails().startswith("models/m.sql: a post-hook failed: ")
+    assert not work.path().exists()
+    work.model("select 1 as id", materialized="table", post_hook="select * from nowhere")
+    result = work.build()["m"]
+    assert result.status == "error"
+    assert result.message.endswith("It is: select * from nowhere Version 0 is published.")
+
+
+@pytest.mark.parametrize(
+    ("sql", "own"),
+    [
+        ("insert into marts.m values (1)", True),
+        ("INSERT OVERWRITE TABLE `marts`.`m` select 1", True),
+        ("  merge into marts . m as t using x on true when matched then delete", True),
+        ("alter table marts.m set tblproperties ('a' = 'b')", True),
+        ("update marts.m set id = 1", True),
+        ("delete from marts.m2 where id = 1", False),
+        ("insert into log select count(*) from marts.m", False),
+        ("optimize marts.m", False),
+        ("delete from other.marts.m", False),
+    ],
+)
+def test_which_hooks_write_into_the_table(sql: str, own: bool) -> None:
+    assert parted([sql], TABLE) == (([sql], []) if own else ([], [sql]))
+
+
+def test_the_candidate_stands_in_for_the_table_but_not_in_texts() -> None:
+    sql = "insert into marts.m select 'marts.m', `marts`.`m`.id, marts.more from MARTS.M join marts.m2"
+    assert on_candidate(sql, TABLE, Path("/c")) == (
+        "insert into delta.`/c` select 'marts.m', delta.`/c`.id, marts.more from delta.`/c` join marts.m2"
+    )
+
+
+def test_hooks_are_texts_mappings_or_lists() -> None:
+    assert hook_texts(None, place="m") == []
+    assert hook_texts(["a", {"sql": "b", "transaction": False}, '{"sql": "c"}'], place="m") == ["a", "b", "c"]
+    assert hook_texts("{{ log('x') }}", place="m") == ["{{ log('x') }}"]
+    with pytest.raises(ProjectError) as caught:
+        hook_texts(7, place="models/m.sql: post-hook")
+    assert str(caught.value) == "models/m.sql: post-hook: a hook is SQL, or a mapping with the key sql; this is 7."
