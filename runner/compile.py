@@ -22,6 +22,7 @@ _LEADING_WITH = re.compile(
     r"\A((?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*)with\b(?!\s+recursive\b)", re.IGNORECASE | re.DOTALL
 )
 _CTE = "__dbt__cte__"
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +47,30 @@ class Compiled:
 
     def template_line(self, line: int) -> int:
         """Returns the line of the template that line `line` of `sql` came from (both from 1), the nearest where it was generated."""
-        raw = self.model.raw_sql.splitlines()
-        blocks = SequenceMatcher(None, raw, self.sql.splitlines(), autojunk=False).get_matching_blocks()
-        index = line - 1
-        best = 0
-        for block in blocks:
-            if block.b <= index:
-                best = (
-                    block.a + min(index - block.b, max(block.size, 1) - 1) + (1 if index >= block.b + block.size else 0)
-                )
-        return min(best, len(raw) - 1) + 1 if raw else 1
+        raw, sql = self.model.raw_sql.splitlines(), self.sql.splitlines()
+        near = _nearest_line(raw, sql, line)
+        if not 0 < line <= len(sql):
+            return near
+        alike = [number for number, text in enumerate(raw, 1) if _gives(text, sql[line - 1])]
+        return min(alike, key=lambda number: abs(number - near), default=near)
+
+
+def _nearest_line(raw: list[str], sql: list[str], line: int) -> int:
+    """Returns the line of `raw` at or after the last one that stands in `sql`, too, before `line`."""
+    best = 0
+    index = line - 1
+    for block in SequenceMatcher(None, raw, sql, autojunk=False).get_matching_blocks():
+        if block.b <= index:
+            best = block.a + min(index - block.b, max(block.size, 1) - 1) + (1 if index >= block.b + block.size else 0)
+    return min(best, len(raw) - 1) + 1 if raw else 1
+
+
+def _gives(template: str, line: str) -> bool:
+    """Returns whether a template's line can have given a line of SQL: its own words stand in it, in their order."""
+    pieces = [piece.strip() for piece in _JINJA.split(template)]
+    if not any(word.isalnum() for piece in pieces for word in piece):
+        return False
+    return re.fullmatch(r".*".join(map(re.escape, pieces)), line.strip()) is not None
 
 
 def compile_model(

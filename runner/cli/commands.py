@@ -27,6 +27,7 @@ _COMMANDS = {
     "source": ("runner.cli.checks", "How old landed tables are: source freshness."),
     "freshness": ("runner.cli.checks", "The same: how old landed tables are, against what sources.yml allows."),
     "ls": ("runner.cli.listing", "List models, sources, tests: what a selector chooses."),
+    "plan": ("runner.cli.plan", "What a run would do and why, after type-checking it."),
     "compile": ("runner.cli.look", "Render models to the SQL that Spark gets."),
     "show": ("runner.cli.look", "Show the first rows of a model, or of its SQL as it is now."),
     "sql": ("runner.cli.look", "Run a query, with Jinja, over the warehouse."),

@@ -81,6 +81,13 @@ def make_plan(project: Project, state: State, nodes: Sequence[str], *, threads: 
     return Plan(nodes=tuple(planned), wall_seconds=wall)
 
 
+def stale(project: Project, state: State) -> set[str]:
+    """Returns the unique ids of the models and landed tables that a run of everything would build or check again."""
+    known = {node.unique_id for node in project.nodes()}
+    order = [node for node in project.graph.order if node in known]
+    return {one.unique_id for one in make_plan(project, state, order, threads=1).nodes if one.act != "reuse"}
+
+
 def _planned(project: Project, decision: Decision, causes: list[str]) -> Planned:
     node = project.node(decision.unique_id)
     act, reasons = decision.act, decision.reasons
@@ -112,6 +119,8 @@ def _read(project: Project, node: str) -> set[str]:
 def sql_diff(before: str, after: str) -> list[str]:
     """Returns the lines that differ, each after `-` or `+`, those of other places after a line of `…`."""
     old, new = _laid_out(before), _laid_out(after)
+    if old is None or new is None:
+        old, new = before.splitlines(), after.splitlines()
     lines: list[str] = []
     for line in difflib.unified_diff(old, new, n=0, lineterm=""):
         if line.startswith("@@"):
@@ -121,12 +130,13 @@ def sql_diff(before: str, after: str) -> list[str]:
     return lines
 
 
-def _laid_out(sql: str) -> list[str]:
-    """Returns the SQL's lines, laid out in one way, so that only words differ; as it is where it cannot be read."""
+def _laid_out(sql: str) -> list[str] | None:
+    """Returns the SQL's lines, laid out in one way, so that only words differ; None where it cannot be read."""
     import sqlglot
     from sqlglot.errors import SqlglotError
 
     try:
-        return sqlglot.transpile(sql, read="spark", write="spark", pretty=True, identity=True)[0].splitlines()
-    except (SqlglotError, IndexError, RecursionError):
-        return sql.splitlines()
+        tree = sqlglot.parse_one(sql, read="spark", error_level=sqlglot.ErrorLevel.RAISE)
+        return tree.sql("spark", pretty=True).splitlines()
+    except (SqlglotError, RecursionError):
+        return None

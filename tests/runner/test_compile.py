@@ -263,6 +263,8 @@ def test_text_that_is_not_utf8(write: Write, tiny: dict[str, str]) -> None:
     [
         ("select 1\nfrom {{ ref('a') }}\nwhere x", "select 1\nfrom s.a\nwhere x", 3, 3),
         ("{{ config() }}\n\nselect\n  wrong\nfrom t", "select\n  wrong\nfrom t", 2, 4),
+        ("{{ config() }}\nselect wrong from {{ ref('a') }}", "select wrong from s.a", 1, 2),
+        ("a\n{% if true %}\nb > {{ ref('c') }}\n{% endif %}", "a\n\nb > s.c", 3, 3),
         ("a\n{% for i in [1, 2] %}\nb{{ i }}\n{% endfor %}\nc", "a\n\nb1\n\nb2\n\nc", 7, 5),
     ],
 )

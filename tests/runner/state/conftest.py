@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,10 +87,17 @@ class Settled:
         assert old in text
         (self.root / name).write_text(text.replace(old, new))
 
-    def rows(self, name: str, *values: int, mode: Any = "overwrite", said: Mapping[str, Any] | None = None) -> None:
-        """Commits rows to a table, as another program would, or with our metadata."""
+    def rows(
+        self,
+        name: str,
+        *values: int,
+        columns: Sequence[str] = ("order_id", "total"),
+        mode: Any = "overwrite",
+        said: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Commits rows to a table, as another program would, or with our metadata; a row has one value in all columns."""
         properties = CommitProperties(custom_metadata={"userMetadata": json.dumps(said)}) if said else None
-        table = pa.table({"order_id": pa.array(values, pa.int32()), "total": pa.array(values, pa.int32())})
+        table = pa.table({column: pa.array(values, pa.int64()) for column in columns})
         write_deltalake(str(self.path(name)), table, mode=mode, commit_properties=properties)
 
     def publish(self, name: str, *, seconds: float = 2.0, run_id: str = "run-1", **how: Any) -> None:
@@ -107,7 +114,7 @@ class Settled:
             path = model.table.path(project.warehouse)
             publish_view(path, sql=sql, inputs=inputs_of(project, model), metadata=said)
         else:
-            self.rows(f"{model.table.schema}/{model.table.name}", 1, 2, said=said)
+            self.rows(f"{model.table.schema}/{model.table.name}", 1, 2, columns=["revenue"], said=said)
 
     def judge(self, name: str) -> None:
         """Leaves a node as a run does whose checks of it passed."""

@@ -175,7 +175,7 @@ def test_a_source_is_judged_again_when_it_has_new_rows_or_checks(settled: Settle
 
 
 def test_rows_that_others_put_in(settled: Settled) -> None:
-    settled.rows("marts/totals", 9, mode="append")
+    settled.rows("marts/totals", 9, columns=["revenue"], mode="append")
     assert settled.why("totals") == "build: it was changed by others: version 1, WRITE"
 
 
@@ -204,7 +204,9 @@ def test_a_name_that_was_another_models(settled: Settled) -> None:
 
 
 def test_an_older_runs_commit_has_no_fingerprint(settled: Settled) -> None:
-    settled.rows("marts/totals", 1, said={"sluice": 1, "run_id": "old", "model": "model.tiny.totals"})
+    settled.rows(
+        "marts/totals", 1, columns=["revenue"], said={"sluice": 1, "run_id": "old", "model": "model.tiny.totals"}
+    )
     assert settled.why("totals") == "build: it was built without a fingerprint"
 
 
