@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -43,6 +44,7 @@ _PERIODS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _CURSOR = "cursor_max"
 _WAS = "_hash_before"
 _EXTRA, _MISSING = "_is_extra", "_is_missing"
+_DELETE = "when matched then delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,10 +306,7 @@ def _merge(
     quarantine: Path,
 ) -> dict[str, int] | None:
     """Makes the candidate the table as it should be; returns what changed, None where records are missing."""
-    from delta.tables import DeltaTable
-
     _clone(spark, table, candidate)
-    target = DeltaTable.forPath(spark, str(candidate))
     before = _read(spark, candidate).count()
     changed = 0
     if stage.good.rows:
@@ -318,39 +317,46 @@ def _merge(
         really = really.persist(StorageLevel.MEMORY_AND_DISK)
         changed = really.where(f"{_WAS} is not null").count()
         values = {name: f"new.`{name}`" for name in landed_columns(contract)}
-        (
-            target.alias("old")
-            .merge(really.alias("new"), _same_key("new", "old", match))
-            .whenMatchedUpdate(set={f"`{name}`": value for name, value in values.items()})
-            .whenNotMatchedInsert(values={f"`{name}`": value for name, value in values.items()})
-            .execute()
-        )
+        update = ", ".join(f"`{name}` = {value}" for name, value in values.items())
+        insert = f"({', '.join(f'`{name}`' for name in values)}) values ({', '.join(values.values())})"
+        actions = f"when matched then update set {update} when not matched then insert {insert}"
+        on = " and ".join(f"new.`{name}` <=> old.`{name}`" for name in match) or "true"
+        _merge_into(candidate, really, on=on, actions=actions)
         really.unpersist()
     after = _read(spark, candidate).count()
-    gone = _delete_spoilt(spark, contract, target, stage)
+    gone = _delete_spoilt(spark, contract, candidate, stage)
     if keys is not None:
         aside = (delta.row_count(quarantine) or 0) if delta.is_table(quarantine) else 0
-        deleted = _delete_gone(spark, target, candidate, stage, keys, match, aside=aside + stage.bad.rows)
+        deleted = _delete_gone(spark, candidate, stage, keys, match, aside=aside + stage.bad.rows)
         if deleted is None:
             return None
         gone += deleted
     return {"read": stage.counts.read, "new": after - before, "changed": changed, "deleted": gone}
 
 
-def _delete_spoilt(spark: SparkSession, contract: Contract, target: Any, stage: Staged) -> int:
+def _merge_into(table: Path, new: DataFrame, *, on: str, actions: str) -> None:
+    """Merges the rows `new` into the Delta table `old`; in SQL, which both kinds of session take."""
+    view = f"merge_{uuid.uuid4().hex}"
+    new.createOrReplaceTempView(view)
+    try:
+        new.sparkSession.sql(f"merge into delta.`{table}` as old using {view} as new on {on} {actions}").collect()
+    finally:
+        new.sparkSession.catalog.dropTempView(view)
+
+
+def _delete_spoilt(spark: SparkSession, contract: Contract, candidate: Path, stage: Staged) -> int:
     """Deletes rows whose record cannot be decoded any more, so that they are in quarantine only; returns how many."""
     if not stage.bad.rows:
         return 0
-    before = target.toDF().count()
+    before = _read(spark, candidate).count()
     spoilt = _read(spark, stage.bad.path).where(f"{KEY} is not null").select(KEY).distinct()
-    text = _key_text(contract, "old")
-    target.alias("old").merge(spoilt.alias("bad"), text == sf.col(f"bad.{KEY}")).whenMatchedDelete().execute()
-    return int(before - target.toDF().count())
+    names = ", ".join(f"cast(old.`{name}` as string)" for name in contract.key)
+    _merge_into(candidate, spoilt, on=f"concat_ws(', ', {names}) = new.`{KEY}`", actions=_DELETE)
+    return int(before - _read(spark, candidate).count())
 
 
 def _delete_gone(
     spark: SparkSession,
-    target: Any,
     candidate: Path,
     stage: Staged,
     keys: DataFrame,
@@ -373,10 +379,11 @@ def _delete_gone(
     extra = landed.join(stored.alias("stored"), [landed[name].eqNullSafe(stored[name]) for name in match], "left_anti")
     extra = extra.alias("gone").join(fresh.alias("fresh"), _same_key("gone", "fresh", match), "left_anti").distinct()
     extra = extra.persist(StorageLevel.MEMORY_AND_DISK)
-    count = target.toDF().count()
-    target.alias("old").merge(extra.alias("gone"), _same_key("gone", "old", match)).whenMatchedDelete().execute()
+    count = _read(spark, candidate).count()
+    on = " and ".join(f"new.`{name}` <=> old.`{name}`" for name in match) or "true"
+    _merge_into(candidate, extra, on=on, actions=_DELETE)
     extra.unpersist()
-    return int(count - target.toDF().count())
+    return int(count - _read(spark, candidate).count())
 
 
 def _renew_quarantine(
@@ -440,10 +447,9 @@ def _all(conditions: Sequence[Column]) -> Column:
     return found
 
 
-def _key_text(contract: Contract, alias: str | None = None) -> Column:
+def _key_text(contract: Contract) -> Column:
     """Returns a row's key as the quarantine writes it."""
-    prefix = f"{alias}." if alias else ""
-    return sf.concat_ws(", ", *(sf.col(f"{prefix}`{name}`").cast("string") for name in contract.key))
+    return sf.concat_ws(", ", *(sf.col(f"`{name}`").cast("string") for name in contract.key))
 
 
 def _later(one: Any, other: Any) -> Any:

@@ -331,7 +331,7 @@ def _write(
         aggregates += digest_columns()
     held = frame.observe(observed, *aggregates).drop(COUNTED, ROW_HASH)
     with _two_writers(spark), workers_errors():
-        held.write.format("delta").partitionBy(_IS_QUARANTINED).mode("errorifexists").save(str(stage))
+        held.write.format("delta").partitionBy(_IS_QUARANTINED).mode("error").save(str(stage))
     found = observed.get
     seen = {name: found[name] for name in watch}
     if hashed is not None:

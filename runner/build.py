@@ -16,6 +16,7 @@ from runner.errors import ProjectError
 from runner.execute import NodeResult, execute
 from runner.explain import explain, from_spark
 from runner.graph import Graph
+from runner.jobs import interrupt, tagged
 from runner.model import Model, SourceTable
 from runner.names import TableRef
 from runner.parse import Project
@@ -112,7 +113,7 @@ class Builder:
         return execute(
             Graph(dict.fromkeys(nodes, ())),  # each looks at what is published: no order
             nodes,
-            self._check_published,
+            self._check,
             threads=self.options.threads,
             started=started,
             ended=ended,
@@ -121,7 +122,7 @@ class Builder:
 
     def _stop(self) -> None:
         self._stopping.set()
-        self.warehouse.spark.sparkContext.cancelAllJobs()
+        interrupt(self.warehouse.spark, self.run_id)
 
     def _work(self, unique_id: str) -> NodeResult:
         try:
@@ -132,16 +133,16 @@ class Builder:
             return reused(decision)
         if unique_id.startswith("source.") or (self.options.reuse and decision.act == "recheck"):
             return replace(self._check_again(unique_id), why=decision.why)
-        return replace(self._build_model(unique_id), why=decision.why)
+        with tagged(self.warehouse.spark, self.run_id, pool=unique_id):
+            return replace(self._build_model(unique_id), why=decision.why)
 
     def _check_again(self, unique_id: str) -> NodeResult:
-        result = self._check_published(unique_id)
+        result = self._check(unique_id)
         if not result.stops and result.checks is not None:
             self.state.passed(unique_id, run_id=self.run_id, warned=result.message)
         return result
 
     def _build_model(self, unique_id: str) -> NodeResult:
-        self.warehouse.spark.sparkContext.setLocalProperty("spark.scheduler.pool", unique_id)
         model = self._model(unique_id)
         if model.config.materialized == "ephemeral":
             return NodeResult(unique_id=unique_id, status="success")
@@ -196,6 +197,10 @@ class Builder:
         version = materialize.publish(work, candidate, inputs=inputs, metadata=metadata)
         result = replace(result, status="warn" if warned else "success", message=warned, version=version)
         return with_batches(result, candidate.batches)
+
+    def _check(self, unique_id: str) -> NodeResult:
+        with tagged(self.warehouse.spark, self.run_id, pool=unique_id):
+            return self._check_published(unique_id)
 
     def _check_published(self, unique_id: str) -> NodeResult:
         node = self.project.node(unique_id)

@@ -28,12 +28,13 @@ def open_stores(project: Project) -> Stores:
             "or name a target that has them: --target stores"
         )
     place = f"{target.place}: stores"
-    return read_stores(_rendered(target.stores, place), place=place)
+    return read_stores(rendered(target.stores, place), place=place)
 
 
-def _rendered(value: Any, place: str) -> Any:
+def rendered(value: Any, place: str) -> Any:
+    """Returns a setting of a target with its templates rendered; only `env_var` can be used in them."""
     if isinstance(value, Mapping):
-        return {name: _rendered(each, f"{place}.{name}") for name, each in value.items()}
+        return {name: rendered(each, f"{place}.{name}") for name, each in value.items()}
     if not isinstance(value, str):
         return value
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)

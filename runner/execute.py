@@ -15,6 +15,7 @@ from typing import Any, Literal
 from runner.graph import Graph
 
 Status = Literal["success", "warn", "error", "withheld", "skipped", "reused"]
+_SECONDS_BETWEEN_INTERRUPTIONS = 0.2
 STOPPING: tuple[Status, ...] = ("error", "withheld", "skipped")
 
 
@@ -71,7 +72,7 @@ def execute(
         work: does one node; must not raise for what a person can mend.
         threads: how many run at the same time.
         started, ended: are called from this thread as a node starts and ends.
-        interrupted: is called once on Ctrl-C, to stop what runs; KeyboardInterrupt is then raised.
+        interrupted: is called on Ctrl-C, and again until nothing runs any more; KeyboardInterrupt is then raised.
         fail_fast: start nothing more after the first failure.
     """
     chosen = graph.restricted(nodes)
@@ -113,8 +114,11 @@ def execute(
                         running.pop(future)
                         finish(future.result())
         except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
             interrupted()
-            pool.shutdown(wait=True, cancel_futures=True)
+            while not all(future.done() for future in running):  # what is between two jobs would start the next one
+                wait(running, timeout=_SECONDS_BETWEEN_INTERRUPTIONS)
+                interrupted()
             raise
     return list(results.values())
 

@@ -14,7 +14,18 @@ from runner.jinja.settings import LATER, SettingsRenderer
 from runner.model import Macro, UnitTest
 from runner.packages import PROJECT_FILES, TREES, Package, read_document, read_package
 
-_TARGET_KEYS = {"warehouse", "data", "threads", "schema", "master", "spark", "description", "stores"}
+_TARGET_KEYS = {
+    "warehouse",
+    "data",
+    "threads",
+    "schema",
+    "master",
+    "remote",
+    "session",
+    "spark",
+    "description",
+    "stores",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +37,9 @@ class Target:
         data: the folder of the files that `run generate` writes and `run ingest` lands.
         schema: the schema of models that name none.
         master: where Spark runs; None for this machine.
+        remote: the Spark Connect server that Spark runs on (`sc://host:port`); it may be a template with `env_var`.
+        session: `warm`: a Spark of the project's own is kept between commands; `cold`: each starts its own; `auto`: warm
+            at a terminal.
         spark: further settings of Spark.
         stores: how MongoDB and HBase are reached, as written: values may be templates with `env_var`, rendered only by
             the commands that connect. Empty where the target lands files only.
@@ -39,6 +53,8 @@ class Target:
     threads: int = 4
     schema: str = "main"
     master: str | None = None
+    remote: str | None = None
+    session: str = "auto"
     spark: Mapping[str, str] = field(default_factory=dict)
     stores: Mapping[str, Any] = field(default_factory=dict)
     place: str = ""
@@ -222,6 +238,8 @@ def _target(
             threads=_threads(section, what),
             schema=section.text("schema", what, "main"),
             master=section.get("master"),
+            remote=section.get("remote"),
+            session=section.text("session", what, "auto"),
             spark={key: str(value) for key, value in section.section("spark", what).items()},
             stores=section.section("stores", what),
             place=section.place("stores"),

@@ -1,13 +1,17 @@
-"""The one place that finds Java, fetches Delta's jars and starts Spark."""
+"""The one place that finds Java, fetches Delta's jars and starts Spark, or connects to one that runs."""
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,13 +132,15 @@ def spark_session(
     """
     java_version()
     jars = delta_jars()
-    # Workers must run this interpreter: another one lacks our data sources and fails on import.
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+    master = master or "local[*]"
+    local = master.startswith("local")
+    # Workers must run this interpreter: another one lacks our data sources and fails on import. Those of a cluster
+    # have their own where this one is not.
+    if local or not _names_python(settings or {}):
+        os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     from pyspark.sql import SparkSession
 
-    master = master or "local[*]"
-    local = master.startswith("local")
     log = Path(__file__).with_name("log4j2.properties").as_uri()
     defaults = {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -171,17 +177,144 @@ def spark_session(
     for key, value in {**defaults, **(settings or {})}.items():
         builder = builder.config(key, value)
     log_file = scratch / "spark.log"
-    with _stderr_into(log_file):
+    with stderr_into(log_file):
         try:
-            return builder.getOrCreate()
+            session = builder.getOrCreate()
         except Exception as error:
             said = log_file.read_text(errors="replace").strip().splitlines()
             reason = said[-1] if said else str(error)
             raise MachineError(f"Spark did not start: {reason}. Its log: {log_file}. Try: run doctor") from error
+    if not local:
+        session.sparkContext.addPyFile(str(packages_archive(scratch)))
+    return session
+
+
+def _names_python(settings: Mapping[str, str]) -> bool:
+    return "spark.pyspark.python" in settings or "PYSPARK_PYTHON" in os.environ
+
+
+# What a session of somebody else's server is told: the settings that models and landings rely on.
+_REMOTE = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.python.filterPushdown.enabled": "true",
+}
+_DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
+
+
+def remote_session(url: str, *, scratch: Path, settings: Mapping[str, str] | None = None) -> SparkSession:
+    """Returns a session on a Spark Connect server that somebody runs.
+
+    The server needs Delta's jars and extension, and must see the warehouse at the same path as this machine. Our
+    packages are given to its workers, so that the data sources work there.
+
+    Args:
+        url: `sc://host:port`, with `/;token=…` or `/;use_ssl=true` where the server asks for it.
+        scratch: a folder for the archive of our packages.
+        settings: settings of the session.
+
+    Raises:
+        MachineError: it does not answer, lacks Delta, or will not take a setting.
+    """
+    session = connected(url)
+    place = shown(url)
+    try:
+        extensions = session.conf.get("spark.sql.extensions", "") or ""
+        if _DELTA_EXTENSION not in extensions:
+            raise MachineError(
+                f"the Spark Connect server at {place} runs without Delta. Start it with --packages {DELTA_PACKAGE} "
+                f"--conf spark.sql.extensions={_DELTA_EXTENSION} "
+                "--conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog"
+            )
+        for key, value in {**_REMOTE, **(settings or {})}.items():
+            try:
+                session.conf.set(key, value)
+            except Exception as error:
+                if "CANNOT_MODIFY" not in str(error):
+                    raise
+                raise MachineError(
+                    f'the Spark Connect server at {place} takes no "{key}" from a session. '
+                    "Give it where the server is started, and take it out of the target."
+                ) from error
+        session.addArtifacts(str(packages_archive(scratch)), pyfile=True)
+    except BaseException:
+        session.stop()
+        raise
+    return session
+
+
+def connected(url: str, *, patience: int = 4) -> SparkSession:
+    """Returns a new session on the Spark Connect server at a URL.
+
+    Args:
+        url: `sc://host:port/;parameters`.
+        patience: how often a call that finds no server is tried again, each time four times as late, from 50 ms on.
+
+    Raises:
+        MachineError: nothing answers there, or it refuses us.
+    """
+    for package in ("grpc", "google.protobuf", "zstandard"):
+        if importlib.util.find_spec(package) is None:
+            raise MachineError(
+                f'Spark Connect needs the Python package "{package}". Install it: pip install "pyspark[connect]"'
+            )
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # else the functions of pyspark.sql look for a JVM of this process
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+    try:
+        session = ConnectSession.builder.remote(url).create()
+        session.client.set_retry_policies([DefaultPolicy(max_retries=patience)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that nobody answered is told by our own error
+            session.conf.get("spark.sql.session.timeZone")  # the first call that the server must answer
+    except Exception as error:
+        leave_connect()
+        raise MachineError(
+            f'the Spark Connect server at {shown(url)} does not answer: {_said(error)} Start it, or change the target\'s "remote".'
+        ) from error
+    found: SparkSession = session  # type: ignore[assignment]
+    return found
+
+
+def leave_connect() -> None:
+    """Makes this process one of classic Spark again, after its session of Connect has ended."""
+    os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
+
+
+def shown(url: str) -> str:
+    """Returns a URL without its parameters, which may hold a token."""
+    return url.partition("/;")[0]
+
+
+def _said(error: Exception) -> str:
+    details = getattr(error, "details", None)
+    text = str(details() if callable(details) else error).strip()
+    first = (text.splitlines() or [type(error).__name__])[0]
+    return first if first.endswith(".") else f"{first}."
+
+
+def packages_archive(folder: Path) -> Path:
+    """Returns a zip of the packages that data sources need on a worker, renewed when their code changes."""
+    root = Path(__file__).resolve().parent.parent
+    files = sorted(path for name in ("ingest", "runner", "stores") for path in (root / name).rglob("*.py"))
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    archive = folder / f"sluice-packages-{digest.hexdigest()[:16]}.zip"
+    if not archive.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = archive.with_suffix(f".{os.getpid()}")
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as zipped:
+            for path in files:
+                zipped.write(path, path.relative_to(root).as_posix())
+        partial.replace(archive)
+    return archive
 
 
 @contextmanager
-def _stderr_into(log_file: Path) -> Iterator[None]:
+def stderr_into(log_file: Path) -> Iterator[None]:
     """Lets the JVM that starts meanwhile, and its workers, write their stderr to a file, not to the terminal."""
     kept = os.dup(2)
     try:

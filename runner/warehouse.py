@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from runner import delta
 from runner.errors import ProjectError
+from runner.jobs import is_connect
 from runner.names import TableRef
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _VIEW = "view.json"
+_KIND = re.compile(r"^Type: (\w+)$", re.MULTILINE)
+_PLACE = re.compile(r"^Location: file:(?://)?(/.*)$", re.MULTILINE)
 
 
 class MissingTableError(ProjectError):
@@ -121,6 +124,22 @@ def withdraw_view(path: Path) -> None:
     (path / _VIEW).unlink(missing_ok=True)
 
 
+def standing(spark: SparkSession, schema: str) -> dict[TableRef, str]:
+    """Returns what is registered in a schema already: of a table its place, of a view `view.json`.
+
+    The catalog of a classic session is its own, and empty at its start. That of a server is everybody's: what another
+    command reads must not be dropped and made anew.
+    """
+    if not is_connect(spark):
+        return {}
+    found = {}
+    for row in spark.sql(f"show table extended in `{schema}` like '*'").collect():
+        kind, place = _KIND.search(row.information), _PLACE.search(row.information)
+        if kind and not row.isTemporary:
+            found[TableRef(schema, row.tableName)] = _VIEW if kind[1] == "VIEW" else place[1] if place else ""
+    return found
+
+
 class Warehouse:
     """The tables under one folder, in one Spark session.
 
@@ -134,6 +153,7 @@ class Warehouse:
         self.root = root
         self._registered: set[TableRef] = set()
         self._schemas: set[str] = set()
+        self._standing: dict[TableRef, str] = {}
         self._lock = threading.RLock()
 
     def path(self, ref: TableRef) -> Path:
@@ -155,23 +175,21 @@ class Warehouse:
             if ref.schema not in self._schemas:
                 self.spark.sql(f"create schema if not exists `{ref.schema}`")
                 self._schemas.add(ref.schema)
+                self._standing |= standing(self.spark, ref.schema)
             if is_view(path):
                 sql, inputs = view_as_named(ref, read_view(path))
                 for other in inputs:
                     self.register(other)
-                self._forget(ref)
-                self.spark.sql(f"create or replace view {ref.quoted()} as {sql}")
+                self._define(ref, sql)
             elif ref.version is not None and delta.is_table(path):
-                self._forget(ref)
-                self.spark.sql(
-                    f"create or replace view {ref.quoted()} as "
-                    f"select * from delta.`{path.absolute()}` version as of {ref.version}"
-                )
+                self._define(ref, f"select * from delta.`{path.absolute()}` version as of {ref.version}")
             elif delta.is_table(path):
                 if ref in self._registered:
                     return  # the session reads each new version of a table by itself
-                self._forget(ref)
-                self.spark.sql(f"create table {ref.quoted()} using delta location '{_literal(path)}'")
+                if self._standing.get(ref) != str(path.absolute()):
+                    self._forget(ref)
+                    self.spark.sql(f"create table if not exists {ref.quoted()} using delta location '{_literal(path)}'")
+                    self._standing[ref] = str(path.absolute())
             else:
                 raise MissingTableError(ref)
             self._registered.add(ref)
@@ -191,6 +209,12 @@ class Warehouse:
         self.spark.sql(f"create table {name} shallow clone delta.`{self.path(ref)}` location '{_literal(candidate)}'")
         with self._lock:
             self.spark.sql(f"drop table {name}")  # the name only: a table with a location keeps its files
+
+    def _define(self, ref: TableRef, sql: str) -> None:
+        if self._standing.get(ref) != _VIEW:
+            self._forget(ref)
+        self.spark.sql(f"create or replace view {ref.quoted()} as {sql}")
+        self._standing[ref] = _VIEW
 
     def _forget(self, ref: TableRef) -> None:
         from pyspark.errors import AnalysisException

@@ -23,7 +23,10 @@ LAYERS = (
     "graph",
     "delta_log",
     "delta",
+    "jobs",
     "spark",
+    "warm",
+    "warm_server",
     "selection",
     "blocks",
     "jinja",
@@ -158,6 +161,19 @@ def test_parsing_imports_no_engine() -> None:
         for path in files:
             heavy = {name.split(".")[0] for name in imports(path, at_import=True)} & HEAVY
             assert not heavy, f"{path}: {heavy}"
+
+
+def test_what_only_classic_spark_has_stands_in_two_modules() -> None:
+    classic = {"sparkContext", "rdd", "_jvm", "_jdf", "_jsc", "_sc", "_jsparkSession", "_gateway"}
+    for package in ("runner", "ingest", "expectations"):
+        for path in modules(package):
+            if name_of(path) in ("runner.jobs", "runner.spark"):
+                continue
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Attribute):
+                    found = {node.attr, ast.unparse(node)} & classic
+                    assert not found, f"{path}:{node.lineno}: {found} is not there on Spark Connect; see runner.jobs"
 
 
 def test_no_module_is_named_like_a_drawer_or_the_standard_library() -> None:

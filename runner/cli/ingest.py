@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.session import Command, beside, project_options, say
+from runner.cli.session import Command, project_options, say
 from runner.contracts import contract_of
 from runner.errors import NotFoundError, ProjectError
+from runner.jobs import interruptible, parallelism
 from runner.model import SourceTable
 from runner.parse import Project
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ingest.store_source import StoreCut, StoreSource
     from stores.settings import Stores
 
+_TAG = "landing"  # what a landing runs in Spark, and Ctrl-C stops
 _SAMPLE = 1_000  # records that a draft of sources.yml is made from
 
 
@@ -204,7 +206,7 @@ class Landing:
         for table in tables:
             land = self._land_store if self._from_store(table) else self._land_files
             try:
-                landed = beside(spark, partial(land, spark, table))
+                landed = interruptible(spark, _TAG, partial(land, spark, table))
             except ProjectError as error:
                 failed.append(table.label)
                 say(f"{click.style('ERROR   ', fg='red')}  {table.label:<{self._width}} {error}")
@@ -220,7 +222,7 @@ class Landing:
                 say(f"{'':<10}{table.label}: landed from files; there is no store to compare it with")
                 continue
             try:
-                found = beside(spark, partial(self._compare, spark, table))
+                found = interruptible(spark, _TAG, partial(self._compare, spark, table))
             except ProjectError as error:
                 differs.append(table.label)
                 say(f"{click.style('ERROR   ', fg='red')}  {table.label:<{self._width}} {error}")
@@ -272,7 +274,7 @@ class Landing:
             warehouse=self._project.warehouse,
             snapshot=self._taken(),
             force=self.origin.force,
-            cores=spark.sparkContext.defaultParallelism,
+            cores=parallelism(spark),
         )
 
     def _land_store(self, spark: SparkSession, table: SourceTable) -> Landed:
@@ -293,7 +295,7 @@ class Landing:
         return land_store(spark, contract, how)
 
     def _partitions(self, spark: SparkSession) -> int:
-        return self.origin.partitions or spark.sparkContext.defaultParallelism
+        return self.origin.partitions or parallelism(spark)
 
     def _taken(self) -> Snapshot:
         """Returns the snapshot of this landing: its moment is when the first table is landed."""

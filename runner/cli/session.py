@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
 from runner.cli.choose import Asked, choose, selection_options
-from runner.errors import ProjectError
+from runner.errors import ProjectError, did_you_mean
 from runner.parse import Project, load_project
 from runner.project import Target, find_root
 from runner.selectables import Listing
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runner.quality import Quality
+    from runner.warm import Wanted
 
-_Result = TypeVar("_Result")
+_SESSIONS = ("auto", "warm", "cold")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,57 +83,128 @@ class Command:
         return load_quality(self.project())
 
     @contextmanager
-    def spark(self, *, checks: bool = False, small: bool = False, stores: bool = False) -> Iterator[SparkSession]:
-        """Gives a Spark session for the project's target, and stops it at the end.
+    def spark(
+        self, *, checks: bool = False, small: bool = False, stores: bool = False, private: bool = False
+    ) -> Iterator[SparkSession]:
+        """Gives a Spark session for the project's target, and ends it: its own Spark, the warm one, or a remote one.
 
         Args:
             checks: suites will run in it.
             small: its data are small, whatever the target holds.
             stores: it reads from stores: how much is not known before, and a task whose worker dies is tried again.
+            private: it gives tables' names to other tables than the published ones, which commands that share a warm
+                session would see.
         """
         import logging
-
-        from runner.spark import SMALL_BYTES, spark_session
 
         logging.getLogger(
             "SQLQueryContextLogger"
         ).disabled = True  # failed queries are told by the runner, with their line
-        target = self.project().files.target
+        opened = self._opened(small=small, stores=stores, private=private)
         with status("starting Spark"), ThreadPoolExecutor(1) as beside:
             if checks:  # Great Expectations is slow to import; Spark's start leaves a core free
                 from expectations.validate import preload
 
                 beside.submit(preload)
-            session = spark_session(
-                f"sluice {self.project().files.name}",
-                scratch=self.project().files.target_folder / "scratch",
-                master=target.master or ("local[*, 4]" if stores else None),
-                settings=target.spark,
-                small=small or (not stores and _input_bytes(target) < SMALL_BYTES),
-            )
+            session = opened.__enter__()
+        try:
+            yield session
+        except BaseException as error:
+            if not opened.__exit__(type(error), error, error.__traceback__):
+                raise
+        else:
+            opened.__exit__(None, None, None)
+
+    def _opened(self, *, small: bool, stores: bool, private: bool) -> AbstractContextManager[SparkSession]:
+        target = self.project().files.target
+        if target.remote:
+            return self._remote(target)
+        if not stores and not private and self.is_warm():
+            from runner.warm import warm_session
+
+            return warm_session(self.warm(), lambda text: say(f"run: {text}"))
+        return self._cold(target, small=small, stores=stores)
+
+    @contextmanager
+    def _cold(self, target: Target, *, small: bool, stores: bool) -> Iterator[SparkSession]:
+        from runner.spark import SMALL_BYTES, spark_session
+
+        session = spark_session(
+            f"sluice {self.project().files.name}",
+            scratch=self._scratch,
+            master=target.master or ("local[*, 4]" if stores else None),
+            settings=target.spark,
+            small=small or (not stores and input_bytes(target) < SMALL_BYTES),
+        )
         try:
             yield session
         finally:
             session.stop()
 
+    @contextmanager
+    def _remote(self, target: Target) -> Iterator[SparkSession]:
+        from runner.connections import rendered
+        from runner.spark import leave_connect, remote_session
 
-def beside(spark: SparkSession, work: Callable[[], _Result]) -> _Result:
-    """Returns what `work` returns, done in a thread of its own, so that Ctrl-C stops what Spark runs for it.
-
-    In the thread that gets the signal, a call to the JVM would be torn in the middle, and its answer lost.
-    """
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(work)
+        place = f"{target.place}: remote"
+        session = remote_session(rendered(target.remote, place), scratch=self._scratch, settings=target.spark)
         try:
-            return future.result()
-        except KeyboardInterrupt:
-            while not future.done():  # the next job, too
-                spark.sparkContext.cancelAllJobs()
-                wait([future], timeout=0.2)
-            raise
+            yield session
+        finally:
+            session.stop()
+            leave_connect()
+
+    @property
+    def _scratch(self) -> Path:
+        return self.project().files.target_folder / "scratch"
+
+    def is_warm(self) -> bool:
+        """True where this command works in the warm session.
+
+        Raises:
+            ProjectError: SLUICE_SESSION, or the target's `session`, is none of warm, cold, auto.
+        """
+        target = self.project().files.target
+        said = os.environ.get("SLUICE_SESSION") or target.session
+        if said not in _SESSIONS:
+            place = "SLUICE_SESSION" if os.environ.get("SLUICE_SESSION") else f'"session" of target "{target.name}"'
+            raise ProjectError(f"{place} is one of {', '.join(_SESSIONS)}, not {said}.{did_you_mean(said, _SESSIONS)}")
+        if target.remote or not (target.master or "local").startswith("local") or os.name != "posix":
+            return False
+        if said == "auto":
+            return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
+        return said == "warm"
+
+    def warm(self) -> Wanted:
+        """Returns what the warm session of the target is made of."""
+        from runner.spark import SMALL_BYTES
+        from runner.warm import Wanted
+
+        files = self.project().files
+        return Wanted(
+            folder=files.target_folder / "session",
+            name=files.target.name,
+            root=files.root,
+            warehouse=files.target.warehouse,
+            settings=files.target.spark,
+            small=input_bytes(files.target) < SMALL_BYTES,
+            idle_seconds=_idle_seconds(),
+        )
 
 
-def _input_bytes(target: Target) -> int:
+def _idle_seconds() -> float:
+    from runner.warm import IDLE_SECONDS
+
+    said = os.environ.get("SLUICE_SESSION_MINUTES")
+    if said is None:
+        return IDLE_SECONDS
+    try:
+        return 60 * max(0.0, float(said))
+    except ValueError as error:
+        raise ProjectError(f"SLUICE_SESSION_MINUTES is a number of minutes, not {said}.") from error
+
+
+def input_bytes(target: Target) -> int:
     """Returns the size of the target's input: its files, or where there are none what the warehouse holds."""
     files = sum(path.stat().st_size for path in target.data.rglob("*") if path.is_file()) if target.data.is_dir() else 0
     tables = (

@@ -1,0 +1,87 @@
+"""What runs in Spark on behalf of a model: named by a tag, given its share, stopped; on classic Spark and on Connect.
+
+Public calls that both kinds of session have. What only a classic session has (`sparkContext`) is asked for here and in
+`runner.spark`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_Result = TypeVar("_Result")
+_LOCAL = re.compile(r"local(?:-cluster)?\[(\d+|\*)")
+_SECONDS_BETWEEN_INTERRUPTIONS = 0.2
+
+
+def is_connect(spark: SparkSession) -> bool:
+    """True for a session of Spark Connect, False for a classic one."""
+    return type(spark).__module__.startswith("pyspark.sql.connect")
+
+
+@contextmanager
+def tagged(spark: SparkSession, tag: str, *, pool: str | None = None) -> Iterator[None]:
+    """Gives what this thread runs in Spark a tag, which `interrupt` stops it by, and a share of its own.
+
+    Args:
+        tag: a word without a comma.
+        pool: the fair scheduler's pool; a session of Connect has none, its server shares out as it is set.
+    """
+    spark.addTag(tag)
+    if pool is not None and not is_connect(spark):
+        spark.sparkContext.setLocalProperty("spark.scheduler.pool", pool)
+    try:
+        yield
+    finally:
+        with suppress(Exception):  # the server may be gone; what failed before is the news
+            spark.removeTag(tag)
+
+
+def interrupt(spark: SparkSession, tag: str) -> None:
+    """Stops what runs under the tag; what starts a moment later goes on, so call it until the work has ended."""
+    with suppress(Exception):  # there may be no server any more: then nothing runs
+        spark.interruptTag(tag)
+
+
+def interruptible(spark: SparkSession, tag: str, work: Callable[[], _Result]) -> _Result:
+    """Returns what `work` returns, done in a thread of its own, so that Ctrl-C stops what Spark runs for it.
+
+    In the thread that gets the signal, a call to Spark would be torn in the middle, and its answer lost.
+    """
+
+    def named() -> _Result:
+        with tagged(spark, tag):
+            return work()
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(named)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            while not future.done():  # the next job, too
+                interrupt(spark, tag)
+                wait([future], timeout=_SECONDS_BETWEEN_INTERRUPTIONS)
+            raise
+
+
+def parallelism(spark: SparkSession) -> int:
+    """Returns how many tasks run at the same time, as far as the session tells: at least one."""
+    if not is_connect(spark):
+        return int(spark.sparkContext.defaultParallelism)
+    told = spark.conf.get("spark.default.parallelism", None) or spark.conf.get("spark.cores.max", None)
+    if told:
+        return int(told)
+    match = _LOCAL.match(spark.conf.get("spark.master", "") or "")
+    if match and match[1] != "*":
+        return int(match[1])
+    if match:
+        return os.cpu_count() or 1
+    executors = int(spark.conf.get("spark.executor.instances", None) or 2)
+    return executors * int(spark.conf.get("spark.executor.cores", None) or 1)
