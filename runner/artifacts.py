@@ -64,6 +64,7 @@ def manifest(project: Project, *, invocation_id: str, compiled: Mapping[str, str
     return {
         "metadata": {
             **_metadata("manifest/v12", invocation_id),
+            "env": {"SLUICE_TARGET": project.files.target.name, "SLUICE_WAREHOUSE": _from_root(project)},
             "project_name": project.files.name,
             "project_id": hashlib.md5(project.files.name.encode(), usedforsecurity=False).hexdigest(),
             "adapter_type": "spark",
@@ -210,6 +211,12 @@ def _of_landing(project: Project, found: Freshness) -> dict[str, Any]:
     if found.loaded_at is None or said.get("kind") != "landing":
         return {}
     return {"adapter_response": {name: said[name] for name in _OF_THE_LANDING if name in said}}
+
+
+def _from_root(project: Project) -> str:
+    """Returns where the target's tables stand, from the project's folder where they stand below it."""
+    warehouse = project.warehouse
+    return warehouse.relative_to(project.root).as_posix() if warehouse.is_relative_to(project.root) else str(warehouse)
 
 
 def _metadata(schema: str, invocation_id: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli.defer import defer_options, start_deferring
 from runner.cli.session import Command, project_options, say, select_options
 from runner.cli.tell import Teller
 from runner.cli.work import finish
@@ -42,6 +43,7 @@ _KINDS = ("model", "seed", "snapshot", "source")
 @_STORE
 @click.option("--data-docs", is_flag=True, help="Write Great Expectations' Data Docs as well.")
 @project_options
+@defer_options
 def checks_command(
     command: Command,
     select: tuple[str, ...],
@@ -63,6 +65,8 @@ def checks_command(
         raise ProjectError(
             "none of the selected tables has a check. Write one in a property file or in expectations/suites."
         )
+    start_deferring(command, nodes, quality, read_only=True)
+    project = command.project()
     options = BuildOptions(threads=threads or project.files.target.threads, store_failures=store_failures)
     with command.spark(checks=True) as spark, Teller(project, nodes) as teller:
         builder = Builder(project, quality, spark, run_id=command.invocation_id, options=options)
@@ -75,6 +79,7 @@ def checks_command(
 @_THREADS
 @_STORE
 @project_options
+@defer_options
 def test_command(
     command: Command, select: tuple[str, ...], exclude: tuple[str, ...], threads: int | None, store_failures: bool
 ) -> int:
@@ -91,6 +96,8 @@ def test_command(
     units = [project.unit_tests[node] for node in chosen if node in project.unit_tests]
     data = {node for node in chosen if node in project.tests}
     quality = command.quality().only(data, suites=False) if data else None
+    read = {parent for node in data for parent in project.tests[node].parents}
+    start_deferring(command, sorted(read), quality, read_only=True, quiet=not data)
     teller = _TestTeller(len(chosen))
     threads = threads or project.files.target.threads
     with command.spark(checks=bool(data), small=not data) as spark:

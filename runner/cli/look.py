@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from runner import delta
+from runner.cli.defer import defer_options, start_deferring
 from runner.cli.session import Command, project_options, say, select_options
 from runner.compile import compile_model, compile_text, write_compiled
 from runner.errors import NotFoundError, ProjectError
@@ -27,15 +28,18 @@ from runner.warehouse import exists, is_view
 @click.option("--inline", metavar="SQL", help="Render this text instead.")
 @click.option("--full-refresh", "-f", is_flag=True, help="As if incremental models were built anew.")
 @project_options
+@defer_options
 def compile_command(
     command: Command, select: tuple[str, ...], exclude: tuple[str, ...], inline: str | None, full_refresh: bool
 ) -> None:
     """Render models to SQL in target/compiled; one model alone is printed as well. Starts no Spark."""
-    project = command.project()
     if inline is not None:
-        click.echo(compile_text(project, inline))
+        start_deferring(command, _all(command), read_only=True, quiet=True)
+        click.echo(compile_text(command.project(), inline))
         return
     chosen = command.select(select, exclude)
+    start_deferring(command, chosen)
+    project = command.project()
     from runner.artifacts import manifest, write_artifact
 
     compiled = {}
@@ -47,7 +51,11 @@ def compile_command(
         )
         compiled[unique_id] = found.sql
         path = write_compiled(project, found)
-    write_artifact(project, "manifest.json", manifest(project, invocation_id=command.invocation_id, compiled=compiled))
+    write_artifact(
+        project,
+        "manifest.json",
+        manifest(command.own_project(), invocation_id=command.invocation_id, compiled=compiled),
+    )
     if len(chosen) == 1:
         click.echo(compiled[chosen[0]])
     else:
@@ -60,12 +68,16 @@ def compile_command(
 @click.option("--edited", is_flag=True, help="Run the model's SQL as it is in the file, over its built parents.")
 @click.option("--output", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print rows.")
 @project_options
+@defer_options
 def show_command(command: Command, name: str, limit: int, edited: bool, output: str) -> None:
     """Show the first rows of a model or a landed table. A built table is read without Spark."""
     project = command.project()
     node: Model | SourceTable | None = project.models.get(name) or project.sources.get(name)
     if node is None:
         raise NotFoundError(f'no model is named "{name}".', name=name, known=[*project.models, *project.sources])
+    start_deferring(command, [node.unique_id], read_only=not edited)
+    project = command.project()
+    node = project.node(node.unique_id)
     path = node.table.path(project.warehouse)
     if not edited and not is_view(path) and delta.is_table(path):
         print_rows(*delta.first_rows(path, limit), output=output)
@@ -85,12 +97,18 @@ def show_command(command: Command, name: str, limit: int, edited: bool, output: 
 @click.option("--limit", "-n", default=100, show_default=True, help="How many rows at most.")
 @click.option("--output", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print rows.")
 @project_options
+@defer_options
 def sql_command(command: Command, query: str, limit: int, output: str) -> None:
     """Run a query with Jinja: run sql "select count(*) from {{ ref('clv') }}". A file's name ending in .sql is read."""
     from pathlib import Path
 
     text = Path(query).read_text(encoding="utf-8") if query.endswith(".sql") and Path(query).is_file() else query
+    start_deferring(command, _all(command), read_only=True, quiet=True)
     _run_query(command, text, limit, output, None)
+
+
+def _all(command: Command) -> list[str]:
+    return [node.unique_id for node in command.project().nodes()]
 
 
 def _run_query(command: Command, text: str, limit: int, output: str, model: Model | None) -> None:

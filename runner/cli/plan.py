@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli.defer import defer_options, start_deferring
 from runner.cli.session import Command, project_options, say, select_options
 from runner.model import Model
 from runner.parse import Project
@@ -29,6 +30,7 @@ _DIFF = 20  # lines of a model's changed SQL that are shown
 @click.option("--no-types", is_flag=True, help="Do not type-check: answer at once, without Spark.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How to print the plan.")
 @project_options
+@defer_options
 def plan_command(
     command: Command,
     select: tuple[str, ...],
@@ -50,9 +52,10 @@ def plan_command(
     """
     from runner.state.decide import State
 
-    project = command.project()
     nodes = command.select(select, exclude, kinds=("seed", "model", "snapshot"))
     quality = command.quality()
+    start_deferring(command, nodes, quality)
+    project = command.project()
     state = State(project, quality, force=force, full_refresh=full_refresh)
     plan = make_plan(project, state, nodes, threads=project.files.target.threads)
     types = None if no_types else _types(command, nodes)

@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 _SESSIONS = ("auto", "warm", "cold")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeferAsked:
+    """What the command line says of deferring."""
+
+    on: bool
+    target: str | None
+    state: Path | None
+    favor: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class Command:
     """One invocation: what was asked, and what is opened on the way."""
@@ -43,7 +53,9 @@ class Command:
     invocation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started: float = field(default_factory=time.perf_counter)
     asked: Asked = field(default_factory=Asked)
+    deferring: DeferAsked | None = None
     _project: Project | None = None
+    _working: Project | None = None
     _listing: Listing | None = None
 
     @property
@@ -52,7 +64,15 @@ class Command:
         return time.perf_counter() - self.started
 
     def project(self) -> Project:
-        """Returns the project, read and parsed once."""
+        """Returns the project, read and parsed once; where tables are read elsewhere, as it reads them."""
+        return self._working or self.own_project()
+
+    def work_on(self, project: Project) -> None:
+        """Lets the command work on this variant of its project, which reads some tables elsewhere."""
+        self._working = project
+
+    def own_project(self) -> Project:
+        """Returns the project as its own target has it."""
         if self._project is None:
             self._project = load_project(self.root(), target=self.target, variables=self.variables)
         return self._project

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli.defer import defer_options, start_deferring
 from runner.cli.session import Command, project_options, say, select_options
 from runner.cli.tell import Teller, story
 from runner.execute import NodeResult
@@ -42,6 +43,7 @@ FAST = click.option("--fail-fast", "-x", is_flag=True, help="Start nothing more 
 @SINCE
 @UNTIL
 @project_options
+@defer_options
 def models_command(
     command: Command,
     select: tuple[str, ...],
@@ -65,6 +67,7 @@ def models_command(
     """
     nodes = command.select(select, exclude)
     quality = command.quality()
+    start_deferring(command, nodes, quality)
     options = build_options(
         command,
         full_refresh=full_refresh,
@@ -90,6 +93,7 @@ def models_command(
 @UNTIL
 @click.option("--data-docs", is_flag=True, help="Write Great Expectations' Data Docs as well.")
 @project_options
+@defer_options
 def build_command(
     command: Command,
     select: tuple[str, ...],
@@ -139,6 +143,7 @@ def build_all(
     tables = [table for node in nodes if isinstance(table := project.node(node), SourceTable)]
     landing = Landing(project, tables) if tables else None
     waiting = landing.skip_unchanged() if landing else []
+    start_deferring(command, nodes, quality)
     options = build_options(
         command, full_refresh=full_refresh, force=force, fail_fast=fail_fast, threads=threads, window=window
     )
@@ -224,7 +229,7 @@ def finish(command: Command, results: Sequence[NodeResult], *, verb: str, data_d
     """Writes artifacts and the report, tells the whole story in the last lines; returns the exit code."""
     from runner.artifacts import catalog, manifest, run_results, write_artifact
 
-    project = command.project()
+    project = command.own_project()
     compiled = {result.unique_id: result.compiled_sql for result in results if result.compiled_sql is not None}
     write_artifact(project, "manifest.json", manifest(project, invocation_id=command.invocation_id, compiled=compiled))
     arguments = {"which": "build", "target": project.files.target.name}
