@@ -148,7 +148,9 @@ def load_project(root: Path, *, target: str | None = None, variables: Mapping[st
         ProjectError: anything in the project is wrong; the message names file and line.
     """
     files = read_files(root, target=target, variables=variables)
-    renderer = Renderer(files.macros, root=files.name, dispatch=files.dispatch)
+    renderer = Renderer(
+        files.macros, root=files.name, dispatch=files.dispatch, strict=files.project_file != "dbt_project.yml"
+    )
     nodes = Parser(files, renderer).nodes()
     parents: dict[str, tuple[str, ...]] = {table.unique_id: () for table in nodes.sources.values()}
     parents |= {model.unique_id: model.parents for model in nodes.buildable.values()}

@@ -17,6 +17,7 @@ from jinja2.exceptions import SecurityError
 from runner.errors import NotFoundError, ProjectError
 from runner.jinja.context import Rendering, env_var
 from runner.jinja.database import Database, NeedsSparkError
+from runner.jinja.environment import FINDING
 from runner.jinja.macros import Macros
 from runner.jinja.relation import Relation
 from runner.jinja.scope import Captured, Scope
@@ -34,6 +35,7 @@ class Renderer:
         macros: every macro of the project and its packages.
         root: the project's name.
         dispatch: per namespace the packages that `adapter.dispatch` looks in.
+        strict: names that nothing gives are refused in the project's own templates; else they are nothing, as in dbt.
         run_started_at: what `run_started_at` says; the same in every template of a run.
     """
 
@@ -43,9 +45,10 @@ class Renderer:
         *,
         root: str = "",
         dispatch: Mapping[str, Sequence[str]] | None = None,
+        strict: bool = True,
         run_started_at: datetime | None = None,
     ) -> None:
-        self.macros = Macros(macros, root=root, dispatch=dispatch)
+        self.macros = Macros(macros, root=root, dispatch=dispatch, strict=strict)
         self._started = run_started_at or datetime.now(UTC)
 
     def render(self, text: str, scope: Scope) -> tuple[str, Captured]:
@@ -55,29 +58,15 @@ class Renderer:
             ProjectError: broken Jinja, an unknown name, or an error that the template raises; names file and line.
         """
         rendering = Rendering(self.macros, scope, self._started)
-        template = self.macros.environment.compiled(text, scope.place)
+        template = self.macros.environment(scope.package).compiled(text, scope.place)
+        finding = FINDING.set(not scope.execute)
         try:
             context = template.new_context(rendering.names(), shared=True)
             return "".join(template.root_render_func(context)), rendering.captured
         except Exception as error:
             raise self._explained(error, scope) from error
-
-    def value(self, text: str, scope: Scope) -> Any:
-        """Returns what a template is worth: of one expression alone its value, whatever its type; else the text."""
-        bare = text.strip()
-        if not (bare.startswith("{{") and bare.endswith("}}")) or "{{" in bare[2:] or "{%" in bare:
-            return self.render(text, scope)[0]
-        rendering = Rendering(self.macros, scope, self._started)
-        try:
-            expression = self.macros.environment.compile_expression(bare[2:-2].strip(" -+"), undefined_to_none=False)
-            value = expression(rendering.names())
-        except jinja2.TemplateSyntaxError as error:
-            raise ProjectError(f"{scope.place}: the template is broken: {error.message}") from error
-        except Exception as error:
-            raise self._explained(error, scope) from error
-        if isinstance(value, jinja2.Undefined):
-            return self.render(text, scope)[0]
-        return value
+        finally:
+            FINDING.reset(finding)
 
     def call(
         self, macro: str, arguments: Sequence[Any], scope: Scope, *, keywords: Mapping[str, Any] | None = None
@@ -95,11 +84,14 @@ class Renderer:
         """Returns what a macro gives for the arguments, and what it asked for."""
         rendering = Rendering(self.macros, scope, self._started)
         package, _, name = macro.rpartition(".")
+        finding = FINDING.set(not scope.execute)
         try:
             names: Any = rendering.names()[package] if package else rendering.names()
             return names[name](*arguments, **(keywords or {})), rendering.captured
         except Exception as error:
             raise self._explained(error, scope) from error
+        finally:
+            FINDING.reset(finding)
 
     def has_macro(self, name: str, package: str = "") -> bool:
         """True where the project, or `package`, has a macro of that name; dbt's own do not count."""

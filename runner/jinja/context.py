@@ -206,7 +206,7 @@ class Rendering:
     def _context(self) -> dict[str, Any]:
         scope, captured = self.scope, self.captured
         names: dict[str, Any] = {
-            **self.macros.environment.globals,
+            **self.macros.environment(self.package).globals,
             **PLAIN,
             "ref": self._ref,
             "source": self._source,
@@ -299,7 +299,7 @@ class Rendering:
         return Adapter(self, self.package).load_relation(relation)
 
     def _render(self, text: str) -> str:
-        template = self.macros.environment.compiled(str(text), self.scope.place)
+        template = self.macros.environment(self.package).compiled(str(text), self.scope.place)
         context = template.new_context(self.names(), shared=True)
         return "".join(template.root_render_func(context))
 

@@ -3,12 +3,101 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 import jinja2
 import jinja2.sandbox
 
 from runner.errors import ProjectError
+
+_Value = TypeVar("_Value")
+_MISSING = jinja2.Undefined()._undefined_obj  # Jinja's mark of a name that stands alone
+
+# True while dependencies are being found: nothing has been asked of the warehouse, so parts of its answers are missing.
+FINDING: ContextVar[bool] = ContextVar("finding", default=False)
+
+
+class Missing(jinja2.Undefined):
+    """What a template names and nothing gives.
+
+    A name that nothing has is refused wherever it is used. A part that an object lacks may be asked about (it is false,
+    empty, and so are its parts), but not be written into the text; while dependencies are being found it is written as
+    nothing.
+    """
+
+    __slots__ = ()
+
+    def _is_part(self) -> bool:
+        return self._undefined_obj is not _MISSING and self._undefined_exception is jinja2.UndefinedError
+
+    def __getattr__(self, name: str) -> Missing:
+        if name.startswith("__") or not self._is_part():
+            self._refuse(name)
+        return self
+
+    def __getitem__(self, name: object) -> Missing:  # type: ignore[override]
+        if not self._is_part():
+            self._fail_with_undefined_error()
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Missing:  # type: ignore[override]
+        if not (self._is_part() and FINDING.get()):
+            self._fail_with_undefined_error()
+        return self
+
+    def __bool__(self) -> bool:
+        return self._empty(False)
+
+    def __len__(self) -> int:
+        return self._empty(0)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._empty(iter(()))
+
+    def __contains__(self, _: object) -> bool:
+        return self._empty(False)
+
+    def __eq__(self, other: object) -> bool:
+        return self._empty(isinstance(other, Missing))
+
+    def __ne__(self, other: object) -> bool:
+        return self._empty(not isinstance(other, Missing))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        if not (self._is_part() and FINDING.get()):
+            self._fail_with_undefined_error()
+        return ""
+
+    def _refuse(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self._fail_with_undefined_error()
+
+    def _empty(self, value: _Value) -> _Value:
+        if not self._is_part():
+            self._fail_with_undefined_error()
+        return value
+
+
+class Blank(Missing):
+    """The same as dbt has it: what nothing gives is nothing, and is written as nothing; only a call of it is refused."""
+
+    __slots__ = ()
+
+    def _is_part(self) -> bool:
+        return self._undefined_exception is jinja2.UndefinedError
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Missing:  # type: ignore[override]
+        if self._undefined_obj is _MISSING:
+            self._fail_with_undefined_error()
+        return self
+
+    def __str__(self) -> str:
+        return self._empty("")
 
 
 class Open:
@@ -16,11 +105,15 @@ class Open:
 
 
 class Environment(jinja2.sandbox.SandboxedEnvironment):
-    """Attributes that start with an underscore are refused. What is given to templates is theirs to change."""
+    """Attributes that start with an underscore are refused. What is given to templates is theirs to change.
 
-    def __init__(self) -> None:
+    Args:
+        strict: False takes names that nothing gives as dbt does: as nothing.
+    """
+
+    def __init__(self, *, strict: bool = True) -> None:
         super().__init__(
-            undefined=jinja2.StrictUndefined,
+            undefined=Missing if strict else Blank,
             extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"],
             autoescape=False,
         )

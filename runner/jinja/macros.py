@@ -78,12 +78,19 @@ class Macros:
         macros: those of the project and its packages.
         root: the project's name.
         dispatch: per namespace the packages that `adapter.dispatch` looks in, as the project file says.
+        strict: names that nothing gives are refused in the project's own templates; packages are always read as dbt does.
     """
 
     def __init__(
-        self, macros: Sequence[Macro], *, root: str, dispatch: Mapping[str, Sequence[str]] | None = None
+        self,
+        macros: Sequence[Macro],
+        *,
+        root: str,
+        dispatch: Mapping[str, Sequence[str]] | None = None,
+        strict: bool = True,
     ) -> None:
-        self.environment = Environment()
+        self._own = Environment(strict=strict)
+        self._others = Environment(strict=False)
         self.root = root
         self.packages: dict[str, dict[str, Macro]] = {root: {}}
         for macro in macros:
@@ -94,6 +101,10 @@ class Macros:
         self._replaced: dict[str, frozenset[str]] = {}
         for macro in self.packages[root].values():
             self.template(macro)  # what is broken is said at once, for the project's own
+
+    def environment(self, package: str) -> Environment:
+        """Returns the sandbox of a package's templates."""
+        return self._own if package in ("", self.root) else self._others
 
     def find(self, name: str, package: str) -> Macro | None:
         """Returns the macro that a bare name means in a template of `package`."""
@@ -160,7 +171,7 @@ class Macros:
         key = (macro.package, macro.name)
         if key not in self._templates:
             text = "\n" * (macro.line - 1) + _OPENING.sub(rf"\1macro\2{_MARK}\3", macro.source, count=1)
-            self._templates[key] = self.environment.compiled(text, str(macro.path))
+            self._templates[key] = self.environment(macro.package).compiled(text, str(macro.path))
         return self._templates[key]
 
 
