@@ -16,6 +16,8 @@ from runner.errors import ProjectError
 from runner.execute import NodeResult, execute
 from runner.explain import explain, from_spark
 from runner.graph import Graph
+from runner.introspection import Introspection, Recorder
+from runner.jinja.database import Database
 from runner.jobs import interrupt, tagged
 from runner.model import Model, SourceTable
 from runner.names import TableRef
@@ -85,7 +87,9 @@ class Builder:
     ) -> list[NodeResult]:
         """Builds models and checks landed tables, parents first; see `runner.execute.execute`."""
         models = [self._model(node) for node in nodes if not node.startswith("source.")]
-        self._compiled = {model.unique_id: self._compile(model) for model in models}
+        self._compiled = {
+            model.unique_id: compiled for model in models if (compiled := self._compile(model)) is not None
+        }
         for compiled in self._compiled.values():
             if compiled.model.language == "sql":
                 write_compiled(self.project, compiled)
@@ -146,7 +150,10 @@ class Builder:
         model = self._model(unique_id)
         if model.config.materialized == "ephemeral":
             return NodeResult(unique_id=unique_id, status="success")
-        compiled = self._compiled[unique_id]
+        try:
+            compiled = self._compiled.get(unique_id) or self._compile_now(model)
+        except ProjectError as error:
+            return NodeResult(unique_id=unique_id, status="error", message=str(error))
         try:
             return self._build(compiled)
         except ProjectError as error:
@@ -269,12 +276,32 @@ class Builder:
         assert isinstance(node, Model)
         return node
 
-    def _compile(self, model: Model) -> Compiled:
+    def _compile(self, model: Model) -> Compiled | None:
+        """Returns the model's SQL; None where its template asks the warehouse: that waits for its parents."""
         if model.language != "sql":
             return Compiled(model=model, body="", ctes={}, captured=Captured())
+        recorder = Recorder(self.project.warehouse)
+        try:
+            compiled = self._compiled_with(model, recorder)
+        except ProjectError:
+            if recorder.used:
+                return None
+            raise
+        return None if recorder.used else compiled
+
+    def _compile_now(self, model: Model) -> Compiled:
+        """Returns the SQL of a model whose template asks the warehouse, now that its parents are built."""
+        known = [node.table for node in self.project.nodes()]
+        database = Introspection(self.project.warehouse, lambda: self.warehouse.spark, known)
+        compiled = self._compiled_with(model, database)
+        write_compiled(self.project, compiled)
+        return compiled
+
+    def _compiled_with(self, model: Model, database: Database) -> Compiled:
         goes_on = materialize.goes_on(model, self.project.warehouse, full_refresh=self.options.full_refresh)
         incremental = goes_on and model.config.materialized == "incremental"
-        return compile_model(self.project, model, is_incremental=incremental)
+        flags = {"FULL_REFRESH": self.options.full_refresh, "WHICH": "build"}
+        return compile_model(self.project, model, is_incremental=incremental, database=database, flags=flags)
 
 
 def with_batches(result: NodeResult, batches: BatchResults | None) -> NodeResult:

@@ -42,7 +42,7 @@ class Compiled:
 
     @property
     def sql(self) -> str:
-        """The whole text, with ephemeral models as leading CTEs."""
+        """The whole text, with ephemeral models as leading CTEs; a Python model's code as it is."""
         return _with_ctes(self.body, self.ctes)
 
     def template_line(self, line: int) -> int:
@@ -85,6 +85,7 @@ def compile_model(
     database: Database | None = None,
     flags: Mapping[str, Any] | None = None,
     batch: Any = None,
+    finding: bool = False,
 ) -> Compiled:
     """Returns the SQL of a model.
 
@@ -99,11 +100,14 @@ def compile_model(
         database: answers for templates that ask the warehouse; without Spark behind it, what Delta's logs say.
         flags: what `flags` shows to templates, e.g. FULL_REFRESH.
         batch: what `model.batch` shows.
+        finding: as while dependencies are being found: `execute` is False and nothing is asked.
 
     Raises:
         NeedsSparkError: the template runs a query, and `database` has no Spark for it.
         ProjectError: the template is wrong.
     """
+    if model.language != "sql" and text is None:
+        return Compiled(model=model, body=model.raw_sql, ctes={}, captured=Captured())
     relations = relations or {}
     ctes: dict[str, str] = {}
 
@@ -123,6 +127,7 @@ def compile_model(
                 overrides=overrides,
                 database=database,
                 flags=flags,
+                finding=finding,
             )
             ctes.update(inner.ctes)
             ctes[name] = inner.body
@@ -149,6 +154,7 @@ def compile_model(
         database=database or _unanswered(project),
         graph=lambda: project.graph_values,
         flags=flags or {},
+        execute=not finding,
     )
     sql, captured = project.renderer.render(model.raw_sql if text is None else text, scope)
     return Compiled(model=model, body=sql.strip().rstrip(";").rstrip(), ctes=ctes, captured=captured)

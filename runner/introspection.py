@@ -30,16 +30,16 @@ class Introspection:
     Args:
         root: the warehouse's folder.
         spark: gives the session when it is first needed; None where there is to be none.
-        known: the tables that queries may name; those of the schemas that exist where None.
+        known: tables that queries may name and that may stand in other warehouses; all others are looked for in this one.
     """
 
     def __init__(
-        self, root: Path, spark: Callable[[], SparkSession] | None = None, known: Iterable[TableRef] | None = None
+        self, root: Path, spark: Callable[[], SparkSession] | None = None, known: Iterable[TableRef] = ()
     ) -> None:
         self._root = root
         self._spark = spark
         self._warehouse: Warehouse | None = None
-        self._known = frozenset(known) if known is not None else None
+        self._known = {str(ref): ref for ref in known}
 
     def kind(self, ref: TableRef) -> RelationKind | None:
         path = ref.path(self._root)
@@ -65,9 +65,9 @@ class Introspection:
 
     def query(self, sql: str) -> ResultTable:
         warehouse = self._session(sql)
-        for schema, name in dict.fromkeys(_NAME.findall(sql.replace("`", ""))):
-            ref = TableRef(schema, name)
-            if (self._known is None or ref in self._known) and self.kind(ref) is not None:
+        for named in tables_named(sql):
+            ref = self._known.get(str(named), named)
+            if self.kind(ref) is not None:
                 warehouse.register(ref)
         try:
             frame = warehouse.spark.sql(sql)
@@ -85,3 +85,48 @@ class Introspection:
                 raise NeedsSparkError(wanted)
             self._warehouse = Warehouse(self._spark(), self._root)
         return self._warehouse
+
+
+class Recorder:
+    """A database that answers from Delta's logs, and every query with no rows; it keeps what was asked.
+
+    Args:
+        root: the warehouse's folder.
+
+    Attributes:
+        asked: the queries, in order.
+        used: True where anything was asked, be it only a table's columns.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._logs = Introspection(root)
+        self.asked: list[str] = []
+        self.used = False
+
+    def kind(self, ref: TableRef) -> RelationKind | None:
+        self.used = True
+        return self._logs.kind(ref)
+
+    def columns(self, ref: TableRef) -> Sequence[tuple[str, str]]:
+        if self.kind(ref) == "view":
+            self.asked.append(f"select * from {ref}")
+            return []
+        return self._logs.columns(ref)
+
+    def tables(self, schema: str) -> Sequence[tuple[TableRef, RelationKind]]:
+        self.used = True
+        return self._logs.tables(schema)
+
+    def schemas(self) -> Sequence[str]:
+        self.used = True
+        return self._logs.schemas()
+
+    def query(self, sql: str) -> ResultTable:
+        self.used = True
+        self.asked.append(sql)
+        return ResultTable([], [])
+
+
+def tables_named(sql: str) -> list[TableRef]:
+    """Returns every `schema.name` that a query's text holds."""
+    return [TableRef(schema, name) for schema, name in dict.fromkeys(_NAME.findall(sql.replace("`", "")))]

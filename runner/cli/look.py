@@ -32,10 +32,14 @@ from runner.warehouse import exists, is_view
 def compile_command(
     command: Command, select: tuple[str, ...], exclude: tuple[str, ...], inline: str | None, full_refresh: bool
 ) -> None:
-    """Render models to SQL in target/compiled; one model alone is printed as well. Starts no Spark."""
+    """Render models to SQL in target/compiled; one model alone is printed as well.
+
+    Spark is started only where a template asks the warehouse (run_query, the columns of a view).
+    """
     if inline is not None:
         start_deferring(command, _all(command), read_only=True, quiet=True)
-        click.echo(compile_text(command.project(), inline))
+        with command.database() as database:
+            click.echo(compile_text(command.project(), inline, database=database))
         return
     chosen = command.select(select, exclude)
     start_deferring(command, chosen)
@@ -43,14 +47,14 @@ def compile_command(
     from runner.artifacts import manifest, write_artifact
 
     compiled = {}
-    for unique_id in chosen:
-        model = project.node(unique_id)
-        assert isinstance(model, Model)
-        found = compile_model(
-            project, model, is_incremental=goes_on(model, project.warehouse, full_refresh=full_refresh)
-        )
-        compiled[unique_id] = found.sql
-        path = write_compiled(project, found)
+    with command.database() as database:
+        for unique_id in chosen:
+            model = project.node(unique_id)
+            assert isinstance(model, Model)
+            incremental = goes_on(model, project.warehouse, full_refresh=full_refresh)
+            found = compile_model(project, model, is_incremental=incremental, database=database)
+            compiled[unique_id] = found.sql
+            path = write_compiled(project, found)
     write_artifact(
         project,
         "manifest.json",

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from rich.console import Console
 
+    from runner.jinja.database import Database
     from runner.quality import Quality
     from runner.warm import Wanted
 
@@ -101,6 +102,15 @@ class Command:
         from runner.quality import load_quality
 
         return load_quality(self.project())
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """Gives what answers for the warehouse to templates; it starts Spark only for what Delta's logs do not say."""
+        from runner.introspection import Introspection
+
+        known = [node.table for node in self.project().nodes()]
+        with ExitStack() as stack:
+            yield Introspection(self.project().warehouse, lambda: stack.enter_context(self.spark(small=True)), known)
 
     @contextmanager
     def spark(

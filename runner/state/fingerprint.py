@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from runner.compile import compile_model
+from runner.compile import Compiled, compile_model, inputs_of
+from runner.errors import ProjectError
+from runner.introspection import Recorder, tables_named
 from runner.model import Model
+from runner.names import TableRef
 from runner.parse import Project
 from runner.render import scrubbed
 from runner.state.tokens import clock, digest, digest_of, uncommented
@@ -169,13 +172,37 @@ def _rendered(project: Project, model: Model) -> tuple[list[str], dict[str, str]
         return [hashlib.blake2b((project.root / model.path).read_bytes(), digest_size=16).hexdigest()], {}, {}
     sources = {macro.unique_id: macro.source for macro in project.files.macros}
     incremental = model.config.materialized == "incremental"
-    compiled = [compile_model(project, model, is_incremental=on) for on in ((False, True) if incremental else (False,))]
+    compiled = [_compiled(project, model, on) for on in ((False, True) if incremental else (False,))]
     macros: dict[str, str] = {}
     variables: dict[str, str] = {}
-    for one in compiled:
+    for one, _ in compiled:
         macros |= {name: digest_of(sources.get(name, "")) for name in one.captured.macros}
         variables |= {name: _short(scrubbed(_json(value))) for name, value in one.captured.variables.items()}
-    return [one.sql for one in compiled], macros, variables
+    return [one.sql + asked for one, asked in compiled], macros, variables
+
+
+def _compiled(project: Project, model: Model, is_incremental: bool) -> tuple[Compiled, str]:
+    """Returns the model's SQL with no answers to what its template asks the warehouse, and what it asks.
+
+    The answers follow from the versions of the model's parents; a question that goes beyond them is one of the moment.
+    """
+    recorder = Recorder(project.warehouse)
+    try:
+        found = compile_model(project, model, is_incremental=is_incremental, database=recorder)
+    except ProjectError:
+        if not recorder.asked:
+            raise
+        found = compile_model(project, model, is_incremental=is_incremental, finding=True)
+    known = {*inputs_of(project, model), model.table}
+    beyond = [
+        ref for sql in recorder.asked for ref in tables_named(sql) if ref in _tables(project) and ref not in known
+    ]
+    asked = [*recorder.asked, *(["select current_timestamp()"] if beyond else [])]
+    return found, "".join(f";\n{sql}" for sql in asked)
+
+
+def _tables(project: Project) -> set[TableRef]:
+    return {node.table for node in project.nodes()}
 
 
 def _config(model: Model) -> dict[str, str]:
