@@ -34,6 +34,7 @@ _COMMANDS = {
     "diff": ("runner.cli.diff", "Show what differs: against a version, a target, or the SQL as edited."),
     "query": ("runner.cli.query", "Ask MongoDB and HBase directly: top products, segments, a user's sessions."),
     "completion": ("runner.cli.complete", "Print the script that completes words in bash, zsh or fish."),
+    "deps": ("runner.cli.deps", "Link the local packages of packages.yml into dbt_packages."),
     "dbt-project": ("runner.cli.dbt", "Write a dbt project over these files, to run them with dbt Core."),
     "session": ("runner.cli.warm", "The warm session: status, start, stop."),
     "doctor": ("runner.cli.doctor", "Is this machine ready, and what to do if not."),
