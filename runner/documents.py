@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from runner.errors import FormatError, did_you_mean
+from runner.recall import note_text, piece
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -113,7 +114,8 @@ def read_yaml(path: Path, *, name: str | None = None) -> Section:
         raise FormatError(f"{file}: there is no such file.") from error
     except (UnicodeDecodeError, OSError) as error:
         raise FormatError(f"{file}: cannot be read as text: {error}.") from error
-    return parse_yaml(text, file)
+    note_text(path, text)
+    return piece(("yaml", file, text), lambda: parse_yaml(text, file))
 
 
 def parse_yaml(text: str, file: str) -> Section:

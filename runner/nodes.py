@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from runner.asked import Asked
 from runner.configs import FolderConfigs, check_config, merge_config, with_fixed
 from runner.data_tests import generic_tests, read_call, unique_names
 from runner.docs import Docs
@@ -73,6 +74,8 @@ class Parser:
         self._node_files = [file for package in files.packages for file in (*package.files, *_yaml_snapshots(package))]
         self._groups = {group.unique_id: group for package in files.packages for group in package.properties.groups}
         self._lookup = Lookup(files.name, self._entries(), self._sources.values())
+        around = {"vars": files.package_vars, "target": self._target, "dispatch": files.dispatch}
+        self._asked = Asked(renderer, self._lookup, files.macros, self._sources.values(), around)
 
     def nodes(self) -> Nodes:
         """Returns all nodes.
@@ -245,14 +248,7 @@ class Parser:
     def _render(self, text: str, place: str, name: str, package: str, config: Mapping[str, Any]) -> Captured:
         if "{{" not in text and "{%" not in text and "{#" not in text:
             return Captured()
-        scope = self._scope(place, name, package, config)
-        _, captured = self._renderer.render(text, scope)
-        if "is_incremental" in text:
-            _, second = self._renderer.render(text, replace(scope, is_incremental=True))
-            captured.refs |= second.refs
-            captured.sources |= second.sources
-            captured.macros |= second.macros
-        return captured
+        return self._asked.of(text, self._scope(place, name, package, config), package)
 
     def _scope(self, place: str, name: str, package: str, config: Mapping[str, Any]) -> Scope:
         def ref(wanted: Ref) -> Relation:

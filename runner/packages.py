@@ -15,6 +15,7 @@ from runner.jinja.macros import read_macros
 from runner.jinja.settings import SettingsRenderer
 from runner.model import Macro
 from runner.properties import Properties, read_properties
+from runner.recall import note_folder, note_text
 
 PROJECT_FILES = ("project.yml", "dbt_project.yml")
 FileKind = Literal["model", "python", "seed", "snapshot", "test", "analysis"]
@@ -158,6 +159,7 @@ class Found:
     def below(self, folder: str, *endings: str) -> Iterator[tuple[Path, PurePosixPath, tuple[str, ...]]]:
         """Yields each file with one of the endings: its path, its path in messages, the folders in between."""
         if folder not in self._known:
+            note_folder(self.root / folder)
             self._known[folder] = sorted(_walk(f"{self.root}{os.sep}{folder}"), key=_by_path)
         top = self._prefix / folder
         for name, folders in self._known[folder]:
@@ -175,10 +177,12 @@ class Found:
     def read(self, path: Path, relative: PurePosixPath) -> str:
         """Returns a file's text; raises FormatError where it is none."""
         try:
-            return path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
             raise FormatError(f"{relative}:{line}: this is not UTF-8 text. Save the file as UTF-8.") from error
+        note_text(path, text)
+        return text
 
 
 def _by_path(found: tuple[str, tuple[str, ...]]) -> tuple[str, ...]:

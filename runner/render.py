@@ -18,6 +18,7 @@ from runner.errors import NotFoundError, ProjectError
 from runner.jinja.context import Rendering, env_var
 from runner.jinja.database import Database, NeedsSparkError
 from runner.jinja.environment import FINDING
+from runner.jinja.literal import Call
 from runner.jinja.macros import Macros
 from runner.jinja.relation import Relation
 from runner.jinja.scope import Captured, Scope
@@ -67,6 +68,17 @@ class Renderer:
             raise self._explained(error, scope) from error
         finally:
             FINDING.reset(finding)
+
+    def asked(self, text: str, scope: Scope, calls: Sequence[Call]) -> Captured:
+        """Returns what a template asks for that does no more than make `calls`, unrendered; see `render` for errors."""
+        rendering = Rendering(self.macros, scope, self._started)
+        names = rendering.names()
+        try:
+            for call in calls:
+                names[call.name](*call.args, **call.kwargs)
+        except Exception:
+            return self.render(text, scope)[1]  # it names the line
+        return rendering.captured
 
     def call(
         self, macro: str, arguments: Sequence[Any], scope: Scope, *, keywords: Mapping[str, Any] | None = None

@@ -18,6 +18,7 @@ from runner.jinja.relation import Relation
 from runner.jinja.result import ResultTable
 from runner.jinja.scope import Captured, Scope
 from runner.model import Macro, Ref
+from runner.recall import note_environment
 
 _NOTHING: Any = object()
 
@@ -330,6 +331,7 @@ def env_var(name: str, default: Any = None) -> str:
     Raises:
         ProjectError: it is not set and there is no default.
     """
+    note_environment(name)
     value = os.environ.get(name, default)
     if value is None:
         raise ProjectError(
