@@ -10,6 +10,7 @@ from pathlib import Path
 from runner.documents import Section, read_yaml
 from runner.errors import FormatError, ProjectError
 from runner.packages import project_file, shown
+from runner.recall import note_listing
 
 DEPENDENCY_FILES = ("packages.yml", "dependencies.yml")
 _KINDS = ("local", "package", "git", "tarball", "private")
@@ -76,6 +77,7 @@ def package_folders(root: Path, document: Section) -> list[Path]:
         ProjectError: a package is not there.
     """
     folder = install_folder(root, document)
+    note_listing(folder)
     folders = sorted(path for path in folder.iterdir() if project_file(path)) if folder.is_dir() else []
     names = {_name(path, root): path for path in folders}
     missing: list[Wanted] = []

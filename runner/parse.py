@@ -141,6 +141,13 @@ class Project:
         return self.renderer.render(text, scope)[0]
 
 
+def renderer_of(files: Files) -> Renderer:
+    """Returns what renders a project's templates."""
+    return Renderer(
+        files.macros, root=files.name, dispatch=files.dispatch, strict=files.project_file != "dbt_project.yml"
+    )
+
+
 def load_project(root: Path, *, target: str | None = None, variables: Mapping[str, Any] | None = None) -> Project:
     """Reads and parses the project in `root`.
 
@@ -148,9 +155,7 @@ def load_project(root: Path, *, target: str | None = None, variables: Mapping[st
         ProjectError: anything in the project is wrong; the message names file and line.
     """
     files = read_files(root, target=target, variables=variables)
-    renderer = Renderer(
-        files.macros, root=files.name, dispatch=files.dispatch, strict=files.project_file != "dbt_project.yml"
-    )
+    renderer = renderer_of(files)
     nodes = Parser(files, renderer).nodes()
     parents: dict[str, tuple[str, ...]] = {table.unique_id: () for table in nodes.sources.values()}
     parents |= {model.unique_id: model.parents for model in nodes.buildable.values()}

@@ -32,6 +32,7 @@ class Reading:
     Attributes:
         texts: the digest of each file's text as it was read, by absolute path.
         folders: the folders that were walked, with all below them.
+        listings: the folders that were looked into for packages.
         environment: the digest of each environment variable that was asked for, None where it was not set.
         by_clock: True where what was read may depend on the day.
         pieces: what was made or taken over, by digest.
@@ -40,6 +41,7 @@ class Reading:
     def __init__(self, before: Callable[[], Mapping[bytes, Any]] = dict) -> None:
         self.texts: dict[str, bytes] = {}
         self.folders: dict[str, None] = {}
+        self.listings: dict[str, None] = {}
         self.environment: dict[str, bytes | None] = {}
         self.by_clock = False
         self.pieces: dict[bytes, Any] = {}
@@ -77,6 +79,12 @@ def note_folder(folder: Path) -> None:
     """Notes that a folder was walked."""
     for one in _readings:
         one.folders[str(folder)] = None
+
+
+def note_listing(folder: Path) -> None:
+    """Notes that a folder was looked into for packages."""
+    for one in _readings:
+        one.listings[str(folder)] = None
 
 
 def note_environment(name: str) -> None:

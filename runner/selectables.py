@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from runner.documents import read_yaml
 from runner.errors import ProjectError
 from runner.model import Config, DataTest, Exposure, Macro, Model, SourceTable, UnitTest
+from runner.recall import note_folder
 from runner.selection import Indirect, NamedSelectors, Selectable, StateView, read_selectors, select
 from runner.selection.named import SELECTORS_FILE
 
@@ -99,6 +100,9 @@ def selectables(
 
 def suite_files(root: Path, folders: Iterable[Path]) -> dict[str, str]:
     """Returns each suite's file by the label of the table that it is of."""
+    folders = tuple(folders)
+    for folder in folders:
+        note_folder(folder)
     return {
         path.stem: path.relative_to(root).as_posix()
         for folder in folders

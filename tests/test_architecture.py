@@ -47,6 +47,7 @@ LAYERS = (
     "shown",
     "selectables",
     "parse",
+    "parse_cache",
     "connections",
     "contracts",
     "warehouse",

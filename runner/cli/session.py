@@ -19,7 +19,8 @@ import yaml
 
 from runner.cli.choose import Asked, choose, selection_options
 from runner.errors import ProjectError, did_you_mean
-from runner.parse import Project, load_project
+from runner.parse import Project
+from runner.parse_cache import open_listing, open_project
 from runner.project import Target, find_root
 from runner.selectables import Listing
 
@@ -75,7 +76,7 @@ class Command:
     def own_project(self) -> Project:
         """Returns the project as its own target has it."""
         if self._project is None:
-            self._project = load_project(self.root(), target=self.target, variables=self.variables)
+            self._project = open_project(self.root(), target=self.target, variables=self.variables)
         return self._project
 
     def root(self) -> Path:
@@ -88,7 +89,11 @@ class Command:
     def listing(self) -> Listing:
         """Returns what listing and selecting need of the project."""
         if self._listing is None:
-            self._listing = self.project().listing()
+            self._listing = (
+                open_listing(self.root(), target=self.target, variables=self.variables)
+                if self._project is None
+                else self._project.listing()
+            )
         return self._listing
 
     def select(

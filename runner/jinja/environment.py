@@ -134,6 +134,8 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
             code = self.compile(text, name=place, filename=place)
         except jinja2.TemplateSyntaxError as error:
             raise ProjectError(f"{place}:{error.lineno}: the template is broken: {error.message}") from error
+        except SyntaxError as error:  # of the code that Jinja made of it
+            raise ProjectError(f"{place}: the template is broken: {error.msg}.") from error
         return jinja2.Template.from_code(self, code, {})
 
 

@@ -47,7 +47,7 @@ def literal_calls(text: str) -> list[Call] | None:
 
 
 def _call(expression: str) -> Call:
-    body = expression.removeprefix("-").removeprefix("+").removesuffix("-").removesuffix("+")
+    body = (expression[1:] if expression[:1] in ("-", "+") else expression).removesuffix("-")
     if any(sign in body for sign in _UNSURE):
         raise _Unsure
     source = f"({body}\n)"
@@ -56,7 +56,7 @@ def _call(expression: str) -> Call:
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in NAMES:
         raise _Unsure
     names = [keyword.arg for keyword in node.keywords]
-    if None in names:
+    if None in names or len(set(names)) < len(names):
         raise _Unsure
     return Call(
         node.func.id,
