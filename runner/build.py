@@ -25,6 +25,7 @@ from runner.parse import Project
 from runner.quality.audit import Audit
 from runner.quarantine import with_quarantine
 from runner.render import Captured
+from runner.retries import policy_of, retrying
 from runner.state.decide import State
 from runner.state.reuse import reused
 from runner.warehouse import MissingTableError, Warehouse
@@ -76,6 +77,9 @@ class Builder:
         self.state = State(project, quality, full_refresh=options.full_refresh, checked=options.checked)
         self._compiled: Mapping[str, Compiled] = {}
         self._audits = self._audit_of(())
+        self._policies = {
+            model.unique_id: policy_of(project.files.target, model) for model in project.buildable.values()
+        }
         self._stopping = threading.Event()  # set by Ctrl-C: what is between two jobs goes no further
 
     def run(
@@ -155,7 +159,7 @@ class Builder:
         except ProjectError as error:
             return NodeResult(unique_id=unique_id, status="error", message=str(error))
         try:
-            return self._build(compiled)
+            return retrying(lambda: self._build(compiled), self._policies[unique_id], stopping=self._stopping)
         except ProjectError as error:
             return NodeResult(unique_id=unique_id, status="error", message=str(error))
         except Exception as error:

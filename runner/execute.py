@@ -32,6 +32,7 @@ class NodeResult:
         version: the Delta version that was published.
         checks: what its suite found (an `expectations` result), if it has one.
         why: why it ran, of a node whose state was looked at.
+        retried: what went wrong before it went well: the reasons of the tries before the last.
         batches: the successful and failed intervals of a microbatch model.
     """
 
@@ -45,6 +46,7 @@ class NodeResult:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     compiled_sql: str | None = None
     why: str = ""
+    retried: tuple[str, ...] = ()
     batches: Mapping[str, Any] | None = None
 
     @property

@@ -1,13 +1,14 @@
 """What runs in Spark on behalf of a model: named by a tag, given its share, stopped; on classic Spark and on Connect.
 
-Public calls that both kinds of session have. What only a classic session has (`sparkContext`) is asked for here and in
-`runner.spark`, and nowhere else.
+Public calls that both kinds of session have. What only a classic session has (`sparkContext`) is asked for here,
+in `runner.progress` and in `runner.spark`, and nowhere else.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -21,6 +22,14 @@ _LOCAL = re.compile(r"local(?:-cluster)?\[(\d+|\*)")
 _SECONDS_BETWEEN_INTERRUPTIONS = 0.2
 
 
+_working: dict[int, str] = {}  # what each thread works on
+
+
+def current() -> str | None:
+    """Returns what this thread works on: the pool of `tagged`."""
+    return _working.get(threading.get_ident())
+
+
 def is_connect(spark: SparkSession) -> bool:
     """True for a session of Spark Connect, False for a classic one."""
     return type(spark).__module__.startswith("pyspark.sql.connect")
@@ -32,14 +41,19 @@ def tagged(spark: SparkSession, tag: str, *, pool: str | None = None) -> Iterato
 
     Args:
         tag: a word without a comma.
-        pool: the fair scheduler's pool; a session of Connect has none, its server shares out as it is set.
+        pool: the fair scheduler's pool, by which `runner.progress` knows the work as well; a session of Connect has no
+            pools, its server shares out as it is set.
     """
     spark.addTag(tag)
-    if pool is not None and not is_connect(spark):
-        spark.sparkContext.setLocalProperty("spark.scheduler.pool", pool)
+    if pool is not None:
+        _working[threading.get_ident()] = pool
+        if not is_connect(spark):
+            spark.sparkContext.setLocalProperty("spark.scheduler.pool", pool)
+            spark.sparkContext.setJobGroup(pool, pool)
     try:
         yield
     finally:
+        _working.pop(threading.get_ident(), None)
         with suppress(Exception):  # the server may be gone; what failed before is the news
             spark.removeTag(tag)
 

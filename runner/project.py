@@ -22,6 +22,8 @@ _TARGET_KEYS = {
     "master",
     "remote",
     "session",
+    "retries",
+    "retry_delay",
     "spark",
     "description",
     "stores",
@@ -40,6 +42,8 @@ class Target:
         remote: the Spark Connect server that Spark runs on (`sc://host:port`); it may be a template with `env_var`.
         session: `warm`: a Spark of the project's own is kept between commands; `cold`: each starts its own; `auto`: warm
             at a terminal.
+        retries, retry_delay: how often a model is tried again after a fault of the machinery, and after what time; see
+            `runner.retries`.
         spark: further settings of Spark.
         stores: how MongoDB and HBase are reached, as written: values may be templates with `env_var`, rendered only by
             the commands that connect. Empty where the target lands files only.
@@ -55,6 +59,8 @@ class Target:
     master: str | None = None
     remote: str | None = None
     session: str = "auto"
+    retries: int = 0
+    retry_delay: float | str = 5
     spark: Mapping[str, str] = field(default_factory=dict)
     stores: Mapping[str, Any] = field(default_factory=dict)
     place: str = ""
@@ -240,6 +246,8 @@ def _target(
             master=section.get("master"),
             remote=section.get("remote"),
             session=section.text("session", what, "auto"),
+            retries=section.get("retries", 0),
+            retry_delay=section.get("retry_delay", 5),
             spark={key: str(value) for key, value in section.section("spark", what).items()},
             stores=section.section("stores", what),
             place=section.place("stores"),

@@ -221,7 +221,7 @@ def build_nodes(
 
     project = command.project()
     builder = Builder(project, quality, spark, run_id=command.invocation_id, options=options)
-    with Teller(project, nodes) as teller:
+    with Teller(project, nodes, spark=spark, threads=options.threads) as teller:
         return builder.run(nodes, started=teller.started, ended=teller.ended)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runner.jobs import interrupt, interruptible, is_connect, parallelism, tagged
+from runner.progress import Watch
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -52,3 +53,24 @@ def test_ctrl_c_stops_what_spark_runs(spark: SparkSession) -> None:
 def test_a_classic_session_tells_its_cores(spark: SparkSession) -> None:
     assert is_connect(spark) is False
     assert parallelism(spark) == 2
+
+
+def test_the_progress_of_a_pool_is_known_while_it_works(spark: SparkSession) -> None:
+    watch = Watch(spark)
+
+    def run() -> None:
+        with tagged(spark, "watched", pool="model.watched"):
+            spark.range(0, 10**14, numPartitions=7).selectExpr("count(distinct id % 1000) as n").collect()
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(run)
+        deadline = time.monotonic() + 60
+        while (progress := watch.of("model.watched")) is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        interrupt(spark, "watched")
+        with pytest.raises(Exception, match=r"cancelled|canceled"):
+            future.result(timeout=60)
+    assert progress is not None
+    assert (progress.tasks >= 7, progress.done, progress.share) == (True, 0, 0.0)
+    assert watch.of("model.watched") is None
+    assert watch.of("model.other") is None
