@@ -285,10 +285,26 @@ def _model_node(project: Project, model: Model, sql: str | None) -> dict[str, An
             "alias_types": True,
             "checksum": None,
         },
-        **(_OF_A_MODEL | {"access": model.access, "version": model.version, "latest_version": model.latest_version}
+        **(_OF_A_MODEL | {"access": model.access, "constraints": [_of_the_model(one) for one in model.constraints], "version": model.version, "latest_version": model.latest_version}
            if model.resource_type == "model" else {}),
         **({"root_path": str(project.root)} if model.resource_type == "seed" else {}),
     }  # fmt: skip
+
+
+def _constraint(written: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": written["type"],
+        "name": written.get("name"),
+        "expression": written.get("expression"),
+        "warn_unenforced": written.get("warn_unenforced", True),
+        "warn_unsupported": written.get("warn_unsupported", True),
+        "to": written.get("to"),
+        "to_columns": list(written.get("to_columns") or ()),
+    }
+
+
+def _of_the_model(written: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_constraint(written), "columns": list(written.get("columns") or ())}
 
 
 _OF_A_MODEL: dict[str, Any] = {"constraints": [], "deprecation_date": None, "primary_key": [], "time_spine": None}
@@ -437,7 +453,7 @@ def _columns(columns: Sequence[Column]) -> dict[str, Any]:
             "description": column.description,
             "meta": dict(column.meta),
             "data_type": column.data_type,
-            "constraints": [],
+            "constraints": [_constraint(one) for one in column.constraints],
             "quote": None,
             "config": {"meta": dict(column.meta), "tags": list(column.tags)},
             "tags": list(column.tags),

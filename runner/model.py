@@ -21,11 +21,13 @@ class Column:
 
     Attributes:
         aliases, cells, codec: how a landed column is found in its record; see `ingest.contract.Column`.
+        constraints: rules for its values as written: `type`, `expression`, `name`, …
     """
 
     name: str
     data_type: str | None = None
     description: str = ""
+    constraints: tuple[Mapping[str, Any], ...] = ()
     aliases: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
     codec: str | None = None
@@ -132,6 +134,7 @@ class Model:
         macros: the macros it calls, directly or through others, by unique id (`macro.<package>.<name>`).
         package: the project's or the package's name.
         access: private, protected or public.
+        constraints: rules for its rows as written: `type`, `expression`, `columns`, `name`, …
         version: of a model with `versions`, which one this is.
         latest_version: the version that a `ref` without one means.
     """
@@ -151,6 +154,7 @@ class Model:
     macros: tuple[str, ...] = ()
     description: str = ""
     columns: tuple[Column, ...] = ()
+    constraints: tuple[Mapping[str, Any], ...] = ()
     tests: tuple[GenericTest, ...] = ()
     patch_path: PurePosixPath | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)

@@ -212,6 +212,7 @@ class Parser:
             model,
             description=self._docs.text(patch.description, model.package, patch.place),
             columns=self._docs.columns(patch.columns, model.package, patch.place),
+            constraints=patch.constraints,
             tests=patch.tests,
             patch_path=patch.path,
             meta={**model.meta, **patch.meta},

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runner.documents import Section, read_yaml
-from runner.errors import FormatError, ProjectError
+from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.jinja.settings import SettingsRenderer
 from runner.model import Column, Config, Exposure, GenericTest, Group, Severity, SourceTable, UnitTest
 from runner.names import TableRef, check_identifier
@@ -34,6 +34,8 @@ _TEST_KEYS = {"name", "description", "config", "arguments", "severity", "where",
               "error_if", "fail_calc", "store_failures", "store_failures_as", "enabled", "schema", "alias", "database",
               "group"}  # fmt: skip
 _TEST_SETTINGS = _TEST_KEYS - {"name", "description", "config", "arguments"}
+_CONSTRAINTS = ("check", "not_null", "unique", "primary_key", "foreign_key", "custom")
+_CONSTRAINT_KEYS = {"type", "name", "expression", "columns", "to", "to_columns", "warn_unenforced", "warn_unsupported"}
 _UNIT_KEYS = {"name", "model", "description", "given", "expect", "overrides", "config", "versions", "tags", "meta"}
 _GIVEN_KEYS = {"input", "rows", "format"}
 
@@ -55,6 +57,7 @@ class Patch:
     config: Mapping[str, Any]
     description: str = ""
     columns: tuple[Column, ...] = ()
+    constraints: tuple[Mapping[str, Any], ...] = ()
     tests: tuple[GenericTest, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
     group: str | None = None
@@ -169,6 +172,7 @@ def _patch(section: Section, path: PurePosixPath, kind: str) -> Patch:
         config=config,
         description=section.text("description", what, "").strip(),
         columns=columns,
+        constraints=_constraints(section, what),
         tests=(*tests_of(section, what), *column_tests),
         meta={**section.section("meta", what), **(config.get("meta") or {})},
         group=config.get("group", section.get("group")),
@@ -325,6 +329,7 @@ def columns_of(section: Section, what: str) -> tuple[tuple[Column, ...], list[Ge
             name=name,
             data_type=item.text("data_type", label, "") or None,
             description=item.text("description", label, "").strip(),
+            constraints=_constraints(item, label),
             aliases=_holder("aliases", item, label).texts("aliases", label),
             cells=_holder("cells", item, label).texts("cells", label),
             codec=_holder("codec", item, label).text("codec", label, "") or None,
@@ -333,6 +338,22 @@ def columns_of(section: Section, what: str) -> tuple[tuple[Column, ...], list[Ge
         )
         tests += tests_of(item, label, name)
     return tuple(columns.values()), tests
+
+
+def _constraints(section: Section, what: str) -> tuple[Mapping[str, Any], ...]:
+    found = section.sections("constraints", what)
+    for one in found:
+        one.check_keys(_CONSTRAINT_KEYS, f"a constraint of {what}")
+        kind = one.text("type", f"a constraint of {what}")
+        if kind not in _CONSTRAINTS:
+            raise NotFoundError(
+                f'{one.place("type")}: "{kind}" is no kind of constraint. It is one of: {", ".join(_CONSTRAINTS)}.',
+                name=kind,
+                known=_CONSTRAINTS,
+            )
+        if kind == "check" and not one.get("expression"):
+            raise FormatError(f'{one.place()}: a check of {what} needs an expression, e.g. expression: "total >= 0".')
+    return tuple(dict(one) for one in found)
 
 
 def tests_of(section: Section, what: str, column: str | None = None) -> list[GenericTest]:

@@ -8,7 +8,7 @@ says it no longer, for which the table remembers the names in a property.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,18 +45,14 @@ def constraints_of(model: Model) -> dict[str, str]:
     are left to checks.
     """
     found: dict[str, str] = {}
-    for constraint in _written(getattr(model, "constraints", ())):
+    for constraint in model.constraints:
         names = constraint.get("columns") or [None]
         for name in names:
             found |= _rule(constraint, name)
     for column in model.columns:
-        for constraint in _written(getattr(column, "constraints", ())):
+        for constraint in column.constraints:
             found |= _rule(constraint, column.name)
     return found
-
-
-def _written(constraints: Iterable[Any]) -> list[Mapping[str, Any]]:
-    return [one for one in constraints if isinstance(one, Mapping)]
 
 
 def _rule(constraint: Mapping[str, Any], column: str | None) -> dict[str, str]:

@@ -15,6 +15,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = {path.stem: path for path in sorted((ROOT / "models").rglob("*.sql"))}
+PYTHON = {path.stem: path for path in sorted((ROOT / "models").rglob("*.py"))}
+EVERY = {**MODELS, **PYTHON}
 MACROS = {path.stem: path for path in sorted((ROOT / "macros").glob("*.sql"))}
 _REF = re.compile(r"""\{\{\s*ref\(["'](\w+)["']\)\s*\}\}""")
 _SOURCE = re.compile(r"""\{\{\s*source\(["'](\w+)["'],\s*["'](\w+)["']\)\s*\}\}""")
@@ -72,24 +74,25 @@ def checks_of(column: Mapping[str, Any]) -> set[str]:
 
 
 def is_staging(model: str) -> bool:
-    return MODELS[model].is_relative_to(ROOT / "models" / "staging")
+    return EVERY[model].is_relative_to(ROOT / "models" / "staging")
 
 
 def is_mart(model: str) -> bool:
-    return MODELS[model].is_relative_to(ROOT / "models" / "marts")
+    return EVERY[model].is_relative_to(ROOT / "models" / "marts")
 
 
-every_model = pytest.mark.parametrize("model", MODELS)
+every_model = pytest.mark.parametrize("model", EVERY)
+every_query = pytest.mark.parametrize("model", MODELS)
 
 
 @every_model
 def test_a_model_is_described_beside_its_file(model: str) -> None:
     path, _ = properties()[model]
-    assert path.parent == MODELS[model].parent
+    assert path.parent == EVERY[model].parent
 
 
 def test_nothing_is_described_that_does_not_exist() -> None:
-    assert set(properties()) == set(MODELS)
+    assert set(properties()) == set(EVERY)
 
 
 @every_model
@@ -143,14 +146,14 @@ def test_a_landed_table_has_a_checked_key(name: str) -> None:
 @every_model
 def test_a_name_says_the_layer(model: str) -> None:
     if is_staging(model):
-        assert re.fullmatch(rf"stg_{MODELS[model].parent.name}__\w+", model)
+        assert re.fullmatch(rf"stg_{EVERY[model].parent.name}__\w+", model)
     elif is_mart(model):
         assert not model.startswith(("stg_", "int_"))
     else:
         assert re.fullmatch(r"int_\w+ed", model)
 
 
-@every_model
+@every_query
 def test_only_staging_reads_landed_tables_and_nothing_else(model: str) -> None:
     if is_staging(model):
         assert _SOURCE.search(sql(model))
@@ -165,7 +168,7 @@ def test_no_landed_table_is_unused() -> None:
     assert used == {name for name, _ in sources()}
 
 
-@every_model
+@every_query
 def test_each_input_has_one_import(model: str) -> None:
     text = sql(model)
     inputs = [*_REF.findall(text), *(".".join(found) for found in _SOURCE.findall(text))]
@@ -174,7 +177,7 @@ def test_each_input_has_one_import(model: str) -> None:
     assert len(imports) == len(inputs)
 
 
-@every_model
+@every_query
 def test_nobody_names_a_table_by_hand(model: str) -> None:
     text = sql(model)
     steps = set(re.findall(r"^ +(\w+) as \(", text, flags=re.MULTILINE))
@@ -184,7 +187,7 @@ def test_nobody_names_a_table_by_hand(model: str) -> None:
     assert set(read) <= steps | {"{{"}
 
 
-@every_model
+@every_query
 def test_a_star_stands_in_imports_and_at_the_end(model: str) -> None:
     text = re.sub(r"\{\{ (?:ref\(.*?\)|source\(.*?\)|this) \}\}", "INPUT", sql(model))
     assert text.rstrip().splitlines()[-2].strip() == "select *"
@@ -193,14 +196,14 @@ def test_a_star_stands_in_imports_and_at_the_end(model: str) -> None:
     assert not stars
 
 
-@every_model
+@every_query
 def test_groups_and_orders_go_by_names(model: str) -> None:
     assert not re.search(r"\b(?:group|order)\s+by\s+\d", sql(model))
 
 
 @every_model
 def test_a_model_is_short(model: str) -> None:
-    assert len(MODELS[model].read_text().splitlines()) <= LONGEST
+    assert len(EVERY[model].read_text().splitlines()) <= LONGEST
 
 
 @pytest.mark.parametrize("macro", MACROS)
@@ -226,6 +229,12 @@ def test_a_model_has_unit_tests_with_and_without_rows(model: str) -> None:
     )
 
 
+@pytest.mark.parametrize("model", PYTHON)
+def test_a_python_model_has_a_test_and_dbts_own_form(model: str) -> None:
+    assert (ROOT / "tests" / "models" / f"test_{model}.py").is_file()
+    assert "def model(dbt" in PYTHON[model].read_text(), "so that dbt Core reads the project, too"
+
+
 def test_a_unit_test_gives_every_input() -> None:
     for _, test in unit_tests():
         given = {one["input"] for one in test["given"]} - {"this"}
@@ -243,13 +252,13 @@ def test_a_variable_is_declared_and_used() -> None:
     declared = set(yaml.safe_load((ROOT / "project.yml").read_text())["vars"])
     used = {
         name
-        for path in [*MODELS.values(), *MACROS.values()]
+        for path in [*EVERY.values(), *MACROS.values()]
         for name in re.findall(r"""var\(["'](\w+)["']\)""", path.read_text())
     }
     assert used == declared
 
 
-@pytest.mark.parametrize("model", [model for model in MODELS if is_mart(model)])
+@pytest.mark.parametrize("model", [model for model in EVERY if is_mart(model)])
 def test_a_mart_has_a_suite(model: str) -> None:
     assert suites()[model]
 
@@ -257,7 +266,7 @@ def test_a_mart_has_a_suite(model: str) -> None:
 def test_a_suite_is_named_like_its_model() -> None:
     for path, document in documents("expectations/suites"):
         assert path.stem == document["model"]
-        assert document["model"] in MODELS or document["model"] in dict(sources())
+        assert document["model"] in EVERY or document["model"] in dict(sources())
         assert document["description"].strip().endswith(".")
 
 
