@@ -19,6 +19,8 @@ from runner.graph import Graph
 from runner.introspection import Introspection, Recorder
 from runner.jinja.database import Database
 from runner.jobs import interrupt, tagged
+from runner.materialize.grants import apply_grants
+from runner.materialize.run_hooks import run_project_hooks, shown_result
 from runner.model import Model, SourceTable
 from runner.names import TableRef
 from runner.parse import Project
@@ -80,6 +82,8 @@ class Builder:
         self._policies = {
             model.unique_id: policy_of(project.files.target, model) for model in project.buildable.values()
         }
+        self.notes: list[str] = []  # what a person should know of the run, beside its results
+        self.failed_hook = ""
         self._stopping = threading.Event()  # set by Ctrl-C: what is between two jobs goes no further
 
     def run(
@@ -98,7 +102,8 @@ class Builder:
             if compiled.model.language == "sql":
                 write_compiled(self.project, compiled)
         self._audits = self._audit_of(nodes)
-        return execute(
+        run_project_hooks(self.project, self.warehouse, "on-run-start", database=self._database())
+        results = execute(
             self.quality.graph,
             nodes,
             self._work,
@@ -108,6 +113,16 @@ class Builder:
             interrupted=self._stop,
             fail_fast=self.options.fail_fast,
         )
+        self._end(results)
+        return results
+
+    def _end(self, results: Sequence[NodeResult]) -> None:
+        """Runs what follows a run; what fails of it is told, and leaves the results as they are."""
+        shown = [_shown(self._model(one.unique_id), one) for one in results if not one.unique_id.startswith("source.")]
+        try:
+            run_project_hooks(self.project, self.warehouse, "on-run-end", database=self._database(), results=shown)
+        except ProjectError as error:
+            self.failed_hook = str(error)
 
     def check(
         self,
@@ -181,6 +196,7 @@ class Builder:
             compiled=compiled,
             incremental=incremental,
             window=self.options.event_time,
+            database=self._database(),
         )
         candidate = materialize.make_candidate(work)
         try:
@@ -206,6 +222,8 @@ class Builder:
             **self.state.metadata(model.unique_id, seconds=time.perf_counter() - started, warned=warned),
         }
         version = materialize.publish(work, candidate, inputs=inputs, metadata=metadata)
+        if note := apply_grants(work):
+            self.notes.append(note)
         result = replace(result, status="warn" if warned else "success", message=warned, version=version)
         return with_batches(result, candidate.batches)
 
@@ -295,17 +313,24 @@ class Builder:
 
     def _compile_now(self, model: Model) -> Compiled:
         """Returns the SQL of a model whose template asks the warehouse, now that its parents are built."""
-        known = [node.table for node in self.project.nodes()]
-        database = Introspection(self.project.warehouse, lambda: self.warehouse.spark, known)
-        compiled = self._compiled_with(model, database)
+        compiled = self._compiled_with(model, self._database())
         write_compiled(self.project, compiled)
         return compiled
+
+    def _database(self) -> Introspection:
+        known = [node.table for node in self.project.nodes()]
+        return Introspection(self.project.warehouse, lambda: self.warehouse.spark, known)
 
     def _compiled_with(self, model: Model, database: Database) -> Compiled:
         goes_on = materialize.goes_on(model, self.project.warehouse, full_refresh=self.options.full_refresh)
         incremental = goes_on and model.config.materialized == "incremental"
         flags = {"FULL_REFRESH": self.options.full_refresh, "WHICH": "build"}
         return compile_model(self.project, model, is_incremental=incremental, database=database, flags=flags)
+
+
+def _shown(model: Model, result: NodeResult) -> dict[str, Any]:
+    failures = sum(one.status == "fail" for one in result.checks.results) if result.checks is not None else None
+    return shown_result(model, status=result.status, message=result.message, seconds=result.seconds, failures=failures)
 
 
 def with_batches(result: NodeResult, batches: BatchResults | None) -> NodeResult:

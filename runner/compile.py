@@ -85,6 +85,7 @@ def compile_model(
     database: Database | None = None,
     flags: Mapping[str, Any] | None = None,
     batch: Any = None,
+    names: Mapping[str, Any] | None = None,
     finding: bool = False,
 ) -> Compiled:
     """Returns the SQL of a model.
@@ -100,6 +101,7 @@ def compile_model(
         database: answers for templates that ask the warehouse; without Spark behind it, what Delta's logs say.
         flags: what `flags` shows to templates, e.g. FULL_REFRESH.
         batch: what `model.batch` shows.
+        names: further names that the template may use.
         finding: as while dependencies are being found: `execute` is False and nothing is asked.
 
     Raises:
@@ -147,7 +149,11 @@ def compile_model(
         this=None if "this" in relations else Relation(model.table),
         config=model.config.values,
         is_incremental=is_incremental,
-        overrides={**_overrides(overrides or {}), **({"this": relations["this"]} if "this" in relations else {})},
+        overrides={
+            **_overrides(overrides or {}),
+            **(names or {}),
+            **({"this": relations["this"]} if "this" in relations else {}),
+        },
         model={**model_values(model), "batch": batch},
         project=project.files.name,
         package=model.package,

@@ -56,6 +56,7 @@ class Command:
     started: float = field(default_factory=time.perf_counter)
     asked: Asked = field(default_factory=Asked)
     deferring: DeferAsked | None = None
+    failed: bool = False  # something other than a node did
     _project: Project | None = None
     _working: Project | None = None
     _listing: Listing | None = None

@@ -222,7 +222,13 @@ def build_nodes(
     project = command.project()
     builder = Builder(project, quality, spark, run_id=command.invocation_id, options=options)
     with Teller(project, nodes, spark=spark, threads=options.threads) as teller:
-        return builder.run(nodes, started=teller.started, ended=teller.ended)
+        results = builder.run(nodes, started=teller.started, ended=teller.ended)
+    for note in builder.notes:
+        say(f"     {note}")
+    if builder.failed_hook:
+        say(f"run: {builder.failed_hook}")
+        command.failed = True
+    return results
 
 
 def finish(command: Command, results: Sequence[NodeResult], *, verb: str, data_docs: bool = False) -> int:
@@ -245,7 +251,7 @@ def finish(command: Command, results: Sequence[NodeResult], *, verb: str, data_d
     say(story(results, verb=verb, seconds=command.elapsed))
     if report is not None:
         say(f"     Report: {report.relative_to(project.root)}")
-    return 1 if any(result.stops for result in results) else 0
+    return 1 if command.failed or any(result.stops for result in results) else 0
 
 
 def write_reports(command: Command, results: Sequence[NodeResult], *, data_docs: bool) -> Path | None:

@@ -14,6 +14,7 @@ from runner import delta
 from runner.batches import BatchResults
 from runner.compile import Compiled
 from runner.delta import AS_IT_IS, Details
+from runner.jinja.database import Database
 from runner.model import Model
 from runner.parse import Project
 from runner.warehouse import Warehouse
@@ -30,6 +31,7 @@ class Work:
         incremental: True where the published table is gone on with.
         is_trial: True where nothing will be published: no hook runs that changes another table.
         window: start and end of a backfill; None where none is asked for.
+        database: answers for hooks and batches whose templates ask the warehouse.
     """
 
     warehouse: Warehouse
@@ -38,6 +40,7 @@ class Work:
     incremental: bool
     is_trial: bool = False
     window: tuple[datetime | None, datetime | None] = (None, None)
+    database: Database | None = None
 
     @property
     def model(self) -> Model:

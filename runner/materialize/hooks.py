@@ -31,7 +31,10 @@ def rendered(work: Work, kind: str) -> list[str]:
     """Returns the node's hooks of a kind (`pre_hook`, `post_hook`) as SQL; what renders to nothing is left out."""
     texts = hook_texts(work.model.config.values.get(kind), place=f"{work.model.path}: {kind.replace('_', '-')}")
     found = [
-        compile_model(work.project, work.model, is_incremental=work.is_incremental, text=text).sql for text in texts
+        compile_model(
+            work.project, work.model, is_incremental=work.is_incremental, text=text, database=work.database
+        ).sql
+        for text in texts
     ]
     return [sql for sql in found if sql]
 

@@ -132,6 +132,7 @@ def _sql(work: Work, batch: Batch) -> str:
         is_incremental=work.incremental,
         relations=relations,
         batch=batch,
+        database=work.database,
     ).sql
 
 
