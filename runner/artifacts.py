@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from runner import delta
 from runner.compile import compiled_path
@@ -33,11 +34,12 @@ _STATUS = {
 
 def write_artifact(project: Project, name: str, value: Mapping[str, Any]) -> Path:
     """Writes `target/<name>`, whole or not at all, with secrets of the environment blotted out."""
-    folder = project.files.target_folder
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{name}.{os.getpid()}"
-    partial.write_text(scrubbed(json.dumps(value, indent=1, default=str)), encoding="utf-8")
-    return partial.replace(folder / name)
+    path = project.files.target_folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    text = orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+    partial.write_text(scrubbed(text), encoding="utf-8")
+    return partial.replace(path)
 
 
 def manifest(project: Project, *, invocation_id: str, compiled: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -148,6 +148,9 @@ class Builder:
         interrupt(self.warehouse.spark, self.run_id)
 
     def _work(self, unique_id: str) -> NodeResult:
+        return replace(self._decided(unique_id), parents=self.state.parents_read(unique_id))
+
+    def _decided(self, unique_id: str) -> NodeResult:
         try:
             decision = self.state.decide(unique_id)
         except ProjectError as error:
@@ -219,7 +222,9 @@ class Builder:
         warned = _warned(checks)
         metadata = {
             **self._metadata(model),
-            **self.state.metadata(model.unique_id, seconds=time.perf_counter() - started, warned=warned),
+            **self.state.metadata(
+                model.unique_id, seconds=time.perf_counter() - started, rows=candidate.rows, warned=warned
+            ),
         }
         version = materialize.publish(work, candidate, inputs=inputs, metadata=metadata)
         if note := apply_grants(work):

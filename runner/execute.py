@@ -33,6 +33,7 @@ class NodeResult:
         checks: what its suite found (an `expectations` result), if it has one.
         why: why it ran, of a node whose state was looked at.
         retried: what went wrong before it went well: the reasons of the tries before the last.
+        parents: the tables and views that it read, as they were then; see `runner.state`.
         batches: the successful and failed intervals of a microbatch model.
     """
 
@@ -47,6 +48,7 @@ class NodeResult:
     compiled_sql: str | None = None
     why: str = ""
     retried: tuple[str, ...] = ()
+    parents: Mapping[str, Any] = field(default_factory=dict)
     batches: Mapping[str, Any] | None = None
 
     @property

@@ -66,6 +66,7 @@ LAYERS = (
     "build",
     "unit_tests",
     "artifacts",
+    "records",
     "environments",
     "dbt_project",
     "cli",

@@ -28,6 +28,8 @@ _COMMANDS = {
     "freshness": ("runner.cli.checks", "The same: how old landed tables are, against what sources.yml allows."),
     "ls": ("runner.cli.listing", "List models, sources, tests: what a selector chooses."),
     "plan": ("runner.cli.plan", "What a run would do and why, after type-checking it."),
+    "history": ("runner.cli.history", "What ran; of a model, what was published and by which run."),
+    "retry": ("runner.cli.history", "Run again what failed and was skipped last time."),
     "compile": ("runner.cli.look", "Render models to the SQL that Spark gets."),
     "show": ("runner.cli.look", "Show the first rows of a model, or of its SQL as it is now."),
     "sql": ("runner.cli.look", "Run a query, with Jinja, over the warehouse."),
@@ -41,6 +43,15 @@ _COMMANDS = {
 }
 
 
+def find_command(name: str) -> click.Command | None:
+    """Returns the command of that name; None where there is none."""
+    if name not in _COMMANDS:
+        return None
+    module = importlib.import_module(_COMMANDS[name][0])
+    found: click.Command = getattr(module, f"{name.replace('-', '_')}_command")
+    return found
+
+
 class _Commands(click.Group):
     """Imports a command's module when the command is called: `--help` and `ls` answer at once."""
 
@@ -48,11 +59,7 @@ class _Commands(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(_COMMANDS[cmd_name][0])
-        found: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
-        return found
+        return find_command(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

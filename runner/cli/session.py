@@ -284,6 +284,21 @@ def parse_vars(_: click.Context, __: click.Parameter, value: str | None) -> dict
     return found
 
 
+def invocation() -> tuple[str, dict[str, Any]]:
+    """Returns the word after `run`, and its options by name as JSON values; empty where no command line is read."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return "", {}
+    options = {name: _json_value(value) for name, value in context.params.items()}
+    return context.command.name or "", options
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_json_value(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, float, str, dict)) else str(value)
+
+
 def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --target, --project-dir and --vars; the command gets a `Command` first."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runner.cli.defer import defer_options, start_deferring
-from runner.cli.session import Command, project_options, say, select_options
+from runner.cli.session import Command, invocation, project_options, say, select_options
 from runner.cli.tell import Teller, story
 from runner.execute import NodeResult
 from runner.model import SourceTable
@@ -234,17 +234,28 @@ def build_nodes(
 def finish(command: Command, results: Sequence[NodeResult], *, verb: str, data_docs: bool = False) -> int:
     """Writes artifacts and the report, tells the whole story in the last lines; returns the exit code."""
     from runner.artifacts import catalog, manifest, run_results, write_artifact
+    from runner.records import write_record
 
     project = command.own_project()
     compiled = {result.unique_id: result.compiled_sql for result in results if result.compiled_sql is not None}
     write_artifact(project, "manifest.json", manifest(project, invocation_id=command.invocation_id, compiled=compiled))
-    arguments = {"which": "build", "target": project.files.target.name}
+    which, options = invocation()
+    arguments = {**options, "which": which, "target": project.files.target.name}
     write_artifact(
         project,
         "run_results.json",
         run_results(
             project, results, invocation_id=command.invocation_id, elapsed=command.elapsed, arguments=arguments
         ),
+    )
+    write_record(
+        project,
+        results,
+        run_id=command.invocation_id,
+        command=which,
+        arguments=options,
+        started_at=datetime.now(UTC) - timedelta(seconds=command.elapsed),
+        seconds=command.elapsed,
     )
     write_artifact(project, "catalog.json", catalog(project, invocation_id=command.invocation_id))
     report = write_reports(command, results, data_docs=data_docs)

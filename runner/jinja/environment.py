@@ -117,6 +117,7 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
             extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"],
             autoescape=False,
         )
+        self._compiled: dict[tuple[str, str], jinja2.Template] = {}  # a model is rendered to parse it, and to build it
         self.filters.update({"as_text": str, "as_bool": as_bool, "as_number": as_number, "as_native": as_native})
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
@@ -130,13 +131,15 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
         Raises:
             ProjectError: the Jinja is broken; names file and line.
         """
-        try:
-            code = self.compile(text, name=place, filename=place)
-        except jinja2.TemplateSyntaxError as error:
-            raise ProjectError(f"{place}:{error.lineno}: the template is broken: {error.message}") from error
-        except SyntaxError as error:  # of the code that Jinja made of it
-            raise ProjectError(f"{place}: the template is broken: {error.msg}.") from error
-        return jinja2.Template.from_code(self, code, {})
+        if (text, place) not in self._compiled:
+            try:
+                code = self.compile(text, name=place, filename=place)
+            except jinja2.TemplateSyntaxError as error:
+                raise ProjectError(f"{place}:{error.lineno}: the template is broken: {error.message}") from error
+            except SyntaxError as error:  # of the code that Jinja made of it
+                raise ProjectError(f"{place}: the template is broken: {error.msg}.") from error
+            self._compiled[text, place] = jinja2.Template.from_code(self, code, {})
+        return self._compiled[text, place]
 
 
 def as_bool(value: Any) -> bool:

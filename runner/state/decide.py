@@ -78,6 +78,7 @@ class _Seen:
     parents: Parents
     asked: Parents
     there: Published | None
+    why: str = ""
 
 
 class State:
@@ -129,13 +130,18 @@ class State:
             now = replace(now, checks=None)
         there = published(self._path_of(node.table))
         seen = _Seen(fingerprint=now, parents=self._parents(unique_id), asked=self._asked(unique_id), there=there)
-        self._seen[unique_id] = seen
+        decision = self._decision(node, seen)
+        self._seen[unique_id] = replace(seen, why=decision.why)
+        return decision
+
+    def _decision(self, node: Model, seen: _Seen) -> Decision:
+        there, now = seen.there, seen.fingerprint
         if there is None:
             new = Reason(kind="new", text="never built")
-            return Decision(unique_id=unique_id, act="build", reasons=(new,), after=now.text)
+            return Decision(unique_id=node.unique_id, act="build", reasons=(new,), after=now.text)
         building, judging = self._reasons(node, seen, there)
         return Decision(
-            unique_id=unique_id,
+            unique_id=node.unique_id,
             act="build" if building else "recheck" if judging else "reuse",
             reasons=(*building, *judging),
             version=there.version,
@@ -146,11 +152,12 @@ class State:
             checked=bool(now.checks),
         )
 
-    def metadata(self, unique_id: str, *, seconds: float, warned: str = "") -> dict[str, Any]:
+    def metadata(self, unique_id: str, *, seconds: float, rows: int | None = None, warned: str = "") -> dict[str, Any]:
         """Returns what the commit that publishes a decided model says of it.
 
         Args:
             seconds: how long it took so far.
+            rows: how many it holds, where that is known.
             warned: the warning that it is published with.
         """
         seen = self._seen[unique_id]
@@ -158,7 +165,9 @@ class State:
             "fingerprint": seen.fingerprint.stored(),
             "parents": seen.parents,
             "asked": seen.asked,
+            "why": seen.why,
             "seconds": round(seconds, 3),
+            "rows": rows,
             "finished_at": datetime.now(UTC).isoformat(),
             **({"warned": warned} if warned else {}),
         }

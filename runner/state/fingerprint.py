@@ -54,7 +54,7 @@ class Fingerprint:
         engine: versions, by name.
         clock: `day` or `run` where the result depends on the time, else empty.
         moment: the day that `current_date` gave.
-        text: the SQL without comments, for people.
+        text: the SQL, for people.
     """
 
     code: str
@@ -68,9 +68,9 @@ class Fingerprint:
     text: str = ""
 
     def stored(self) -> dict[str, Any]:
-        """Returns it as JSON values, its text packed."""
+        """Returns it as JSON values, its text packed, without comments and secrets."""
         found = {name: _plain(getattr(self, name)) for name in _STORED}
-        packed = base64.b85encode(zlib.compress(self.text.encode(), 9)).decode()
+        packed = base64.b85encode(zlib.compress(scrubbed(uncommented(self.text)).encode(), 9)).decode()
         return {"format": FORMAT, **found, "text": packed}
 
 
@@ -113,7 +113,7 @@ def fingerprint(project: Project, model: Model, suite: Suite | None, *, now: dat
         engine=engine(project),
         clock=tick,
         moment=day(project, now),
-        text=scrubbed(uncommented(texts[-1]) if kind == "sql" else texts[-1]),
+        text=texts[-1],
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from runner.model import Model
 from runner.parse import Project
+from runner.render import scrubbed
 from runner.state.cost import usual_seconds, wall_seconds
 from runner.state.decide import Act, Decision, Reason, State
+from runner.state.tokens import uncommented
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,7 @@ def _read(project: Project, node: str) -> set[str]:
 
 def sql_diff(before: str, after: str) -> list[str]:
     """Returns the lines that differ, each after `-` or `+`, those of other places after a line of `…`."""
+    before, after = uncommented(scrubbed(before)), uncommented(scrubbed(after))
     old, new = _laid_out(before), _laid_out(after)
     if old is None or new is None:
         old, new = before.splitlines(), after.splitlines()

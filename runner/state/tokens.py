@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 # Hints look like comments and are none; a raw string knows no escapes.
 _TOKEN = re.compile(
@@ -51,7 +52,13 @@ def tokens(sql: str) -> Iterator[str]:
 
 def digest(sql: str) -> str:
     """Returns 32 hexadecimal digits that only a change of a word changes."""
-    return digest_of("\n".join(tokens(sql)))
+    return digest_of("\n".join(words(sql)))
+
+
+@lru_cache(maxsize=4096)
+def words(sql: str) -> tuple[str, ...]:
+    """Returns the words of Spark SQL; see `tokens`."""
+    return tuple(tokens(sql))
 
 
 def digest_of(text: str) -> str:
@@ -83,18 +90,17 @@ def clock(sql: str) -> str:
         `run` where each run gives another one, `day` where each day does, empty where none does.
     """
     found = ""
-    words = list(tokens(sql))
-    for index, word in enumerate(words):
+    read = words(sql)
+    for index, word in enumerate(read):
         name = word.lower()
-        before = words[index - 1].lower() if index else ""
-        if before in (".", "as") or name not in _NAMES:
+        if name not in _NAMES or (index and read[index - 1].lower() in (".", "as")):
             continue
-        called = index + 1 < len(words) and words[index + 1] == "("
-        if name in _MOMENT or (name in _MOMENT_CALLS and called and words[index + 2 : index + 3] == [")"]):
+        called = read[index + 1 : index + 2] == ("(",)
+        if name in _MOMENT or (name in _MOMENT_CALLS and called and read[index + 2 : index + 3] == (")",)):
             return "run"
-        if name in _CHANCE_CALLS and called and _arguments(words, index + 1) < _SEEDED[name]:
+        if name in _CHANCE_CALLS and called and _arguments(read, index + 1) < _SEEDED[name]:
             return "run"
-        if name == "tablesample" and "repeatable" not in [one.lower() for one in words[index : index + 12]]:
+        if name == "tablesample" and "repeatable" not in [one.lower() for one in read[index : index + 12]]:
             return "run"
         if name in _DAY:
             found = "day"
@@ -104,15 +110,15 @@ def clock(sql: str) -> str:
 _NAMES = _DAY | _MOMENT | _MOMENT_CALLS | _CHANCE_CALLS | {"tablesample"}
 
 
-def _arguments(words: list[str], opening: int) -> int:
+def _arguments(read: tuple[str, ...], opening: int) -> int:
     """Returns how many arguments stand in the parentheses that open at an index."""
     depth = 0
     count = 0
-    for index in range(opening, len(words)):
-        word = words[index]
+    for index in range(opening, len(read)):
+        word = read[index]
         if word in ("(", "[", "{"):
             depth += 1
-            if depth == 1 and words[index + 1 : index + 2] != [")"]:
+            if depth == 1 and read[index + 1 : index + 2] != (")",):
                 count = 1
         elif word in (")", "]", "}"):
             depth -= 1

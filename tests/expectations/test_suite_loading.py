@@ -64,7 +64,7 @@ def test_references_name_other_tables_once_and_never_itself(tmp_path: Path) -> N
 REFUSED = [
     ("", ':1: the file is empty. A suite begins with "model: <name>".'),
     ("- a\n", ":1: a suite is a mapping of keys to values."),
-    ("model: [a\n", ":2: this is no YAML: expected ',' or ']', but got '<stream end>'."),
+    ("model: [a\n", ":2: this is no YAML: did not find expected ',' or ']'."),
     ("description: x\n", ':1: the suite names no model. Add "model: <name>".'),
     ("model: a\nmodle: b\n", ':2: a suite has no key "modle". Did you mean "model"?'),
     ("model: a\nmodel: b\n", ':2: "model" stands twice, first in line 1.'),

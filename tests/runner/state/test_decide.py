@@ -218,7 +218,7 @@ def test_commits_say_what_they_did(settled: Settled) -> None:
 
 
 def test_a_fingerprint_is_read_as_it_was_stored() -> None:
-    written = Fingerprint(code="c", config={"a": "1"}, checks=None, text="select 'é'\n" * 100)
+    written = Fingerprint(code="c", config={"a": "1"}, checks=None, text="\n".join(["select 'é'"] * 100))
     stored = json.loads(json.dumps(written.stored()))
     assert read_fingerprint(stored) == written
     assert len(json.dumps(stored)) < 400

@@ -1,0 +1,109 @@
+"""Records of runs: `target/runs/<run_id>.json`, one for each command that built, checked or tested something.
+
+They say what was asked, and of each node what became of it and why. What was published stands in the tables' own logs;
+these files say besides what failed, what was left alone, and what it was run with. The newest 200 are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runner.artifacts import write_artifact
+from runner.compile import compiled_path
+from runner.execute import NodeResult
+from runner.model import Model
+from runner.parse import Project
+
+KEPT = 200
+_FOLDER = "runs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What one run did.
+
+    Attributes:
+        command: the word after `run`, such as `models`.
+        arguments: its options by name, as JSON values.
+        nodes: of each node its `unique_id`, `status`, `why`, `message`, `seconds`, `rows`, `version`, `parents`.
+    """
+
+    run_id: str
+    command: str
+    arguments: Mapping[str, Any]
+    target: str
+    started_at: datetime
+    seconds: float
+    nodes: Sequence[Mapping[str, Any]]
+
+    def count(self, *statuses: str) -> int:
+        """Returns how many nodes ended so."""
+        return sum(node["status"] in statuses for node in self.nodes)
+
+
+def write_record(
+    project: Project,
+    results: Iterable[NodeResult],
+    *,
+    run_id: str,
+    command: str,
+    arguments: Mapping[str, Any],
+    started_at: datetime,
+    seconds: float,
+) -> Path:
+    """Writes the record of a run and removes the oldest beyond the newest `KEPT`; returns its path."""
+    value = {
+        "run_id": run_id,
+        "command": command,
+        "arguments": dict(arguments),
+        "target": project.files.target.name,
+        "started_at": started_at.isoformat(),
+        "seconds": round(seconds, 3),
+        "nodes": [_node(project, result) for result in results],
+    }
+    path = write_artifact(project, f"{_FOLDER}/{run_id}.json", value)
+    for old in _files(path.parent)[KEPT:]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def read_records(project: Project) -> list[RunRecord]:
+    """Returns the records of the target folder, newest first; files that are no records are left out."""
+    found = [record for path in _files(project.files.target_folder / _FOLDER) if (record := _read(path)) is not None]
+    return sorted(found, key=lambda record: record.started_at, reverse=True)
+
+
+def _read(path: Path) -> RunRecord | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        return RunRecord(**{**value, "started_at": datetime.fromisoformat(value["started_at"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _files(folder: Path) -> list[Path]:
+    """Returns a folder's records, the newest file first."""
+    return sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _node(project: Project, result: NodeResult) -> dict[str, Any]:
+    node = project.buildable.get(result.unique_id)
+    path = compiled_path(project, node) if isinstance(node, Model) else None
+    sql = path.relative_to(project.root).as_posix() if path is not None and path.is_file() else None
+    return {
+        "unique_id": result.unique_id,
+        "status": result.status,
+        "why": result.why,
+        "message": result.message,
+        "started_at": result.started_at.astimezone(UTC).isoformat(),
+        "seconds": round(result.seconds, 3),
+        "rows": result.rows,
+        "version": result.version,
+        "parents": result.parents,
+        "compiled_path": sql,
+    }
