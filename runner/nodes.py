@@ -345,8 +345,8 @@ class Parser:
                 f"{macro.package}.{bare}", [], replace(scope, place=test.place), keywords=given
             )
         except ProjectError as error:
-            if not str(error).startswith(test.place):
-                error.args = (f'{test.place}: the check "{written.type}" cannot be made: {error}',)
+            said = str(error).removeprefix(f"{test.place}: ")
+            error.args = (f'{test.place}: the check "{written.type}" cannot be made: {said}',)
             raise
         refs = dict.fromkeys([*test.refs, *captured.refs])
         sources = dict.fromkeys([*test.sources, *captured.sources])
