@@ -324,7 +324,7 @@ class Builder:
 
     def _database(self) -> Introspection:
         known = [node.table for node in self.project.nodes()]
-        return Introspection(self.project.warehouse, lambda: self.warehouse.spark, known)
+        return Introspection(self.project.warehouse, lambda: self.warehouse, known)
 
     def _compiled_with(self, model: Model, database: Database) -> Compiled:
         goes_on = materialize.goes_on(model, self.project.warehouse, full_refresh=self.options.full_refresh)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runner import delta
 from runner.errors import ProjectError
@@ -17,9 +16,6 @@ from runner.jinja.database import NeedsSparkError, RelationKind
 from runner.jinja.result import ResultTable
 from runner.names import TableRef
 from runner.warehouse import Warehouse, is_view
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 _NAME = re.compile(r"\b([A-Za-z_]\w*)\.([A-Za-z_]\w*)\b")
 
@@ -29,15 +25,15 @@ class Introspection:
 
     Args:
         root: the warehouse's folder.
-        spark: gives the session when it is first needed; None where there is to be none.
+        warehouse: gives the warehouse in a Spark session when it is first needed; None where there is to be none.
         known: tables that queries may name and that may stand in other warehouses; all others are looked for in this one.
     """
 
     def __init__(
-        self, root: Path, spark: Callable[[], SparkSession] | None = None, known: Iterable[TableRef] = ()
+        self, root: Path, warehouse: Callable[[], Warehouse] | None = None, known: Iterable[TableRef] = ()
     ) -> None:
         self._root = root
-        self._spark = spark
+        self._open = warehouse
         self._warehouse: Warehouse | None = None
         self._known = {str(ref): ref for ref in known}
 
@@ -81,9 +77,9 @@ class Introspection:
 
     def _session(self, wanted: str) -> Warehouse:
         if self._warehouse is None:
-            if self._spark is None:
+            if self._open is None:
                 raise NeedsSparkError(wanted)
-            self._warehouse = Warehouse(self._spark(), self._root)
+            self._warehouse = self._open()
         return self._warehouse
 
 

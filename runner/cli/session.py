@@ -113,10 +113,12 @@ class Command:
     def database(self) -> Iterator[Database]:
         """Gives what answers for the warehouse to templates; it starts Spark only for what Delta's logs do not say."""
         from runner.introspection import Introspection
+        from runner.warehouse import Warehouse
 
+        root = self.project().warehouse
         known = [node.table for node in self.project().nodes()]
         with ExitStack() as stack:
-            yield Introspection(self.project().warehouse, lambda: stack.enter_context(self.spark(small=True)), known)
+            yield Introspection(root, lambda: Warehouse(stack.enter_context(self.spark(small=True)), root), known)
 
     @contextmanager
     def spark(
