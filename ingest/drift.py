@@ -240,8 +240,13 @@ def _conditions(path: str, data_type: DataType) -> Iterator[tuple[str, _Conditio
             for inner, condition in _conditions(f"{path}.{each.name}", each.dataType):
                 yield inner, partial(_in_field, name=each.name, condition=condition)
     elif isinstance(data_type, ArrayType):
+        plain = _plain_fields(data_type.elementType)
         for inner, condition in _inside(f"{path}[]", data_type.elementType):
-            yield inner, partial(_in_some, condition=condition)
+            name = inner.removeprefix(f"{path}[].")
+            if name in plain:
+                yield inner, partial(_in_some_field, name=name, data_type=plain[name])
+            else:
+                yield inner, partial(_in_some, condition=condition)
     elif isinstance(data_type, MapType):
         for inner, condition in _inside(f"{path}.*", data_type.valueType):
             yield inner, partial(_in_some_value, condition=condition)
@@ -253,6 +258,21 @@ def _inside(path: str, data_type: DataType) -> Iterator[tuple[str, _Condition]]:
 
 def _in_field(value: Column, name: str, condition: _Condition) -> Column:
     return condition(value.getField(name))
+
+
+def _plain_fields(data_type: DataType) -> dict[str, DataType]:
+    """Returns a struct's fields that hold no others; empty for other types."""
+    if not isinstance(data_type, StructType):
+        return {}
+    nested = (StructType, ArrayType, MapType)
+    return {each.name: each.dataType for each in data_type.fields if not isinstance(each.dataType, nested)}
+
+
+def _in_some_field(value: Column, name: str, data_type: DataType) -> Column:
+    """Returns whether some element's field is filled: whether the greatest is, since nulls are passed over and no text is
+    less than the empty one. Spark compiles this, and interprets `exists`.
+    """
+    return _is_filled(sf.array_max(value.getField(name)), data_type)
 
 
 def _in_some(value: Column, condition: _Condition) -> Column:

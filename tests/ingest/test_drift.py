@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
-from ingest.contract import Column, Contract
+from ingest.contract import RESCUED, Column, Contract
 from ingest.decode import Decoder, Records
 from ingest.drift import (
     DRIFT,
@@ -293,6 +295,25 @@ def test_a_landing_is_looked_at_by_aggregates(spark: SparkSession) -> None:
         "hbase.sessions: new: geo.lat in 14.3 % of rows (double; such as 1.5), kept in _rescued",
         "hbase.sessions: new: page_views[].scroll in 14.3 % of rows (int 100 %, string 100 %; such as 1), kept in _rescued",
     ]
+
+
+def test_a_field_of_elements_is_filled_where_one_of_them_has_it(spark: SparkSession) -> None:
+    fields = {
+        "text": ["", "x"],
+        "number": [0, -1],
+        "ratio": [0.0, float("nan")],
+        "is_new": [False, True],
+        "price": [Decimal("0.00"), Decimal("-1.50")],
+        "day": [date(1, 1, 1), date(9999, 12, 31)],
+        "at": [datetime(1970, 1, 1, tzinfo=UTC), datetime(1969, 1, 1, tzinfo=UTC)],
+    }
+    types = "text:string,number:int,ratio:double,is_new:boolean,price:decimal(12,2),day:date,at:timestamp"
+    contract = Contract("s", "t", (Column("items", f"array<struct<{types}>>"),), ())
+    empty: dict[str, Any] = dict.fromkeys(fields)
+    one_filled = [[None, empty, {**empty, name: value}] for name, values in fields.items() for value in values]
+    rows = [None, [], [None], [empty], [{**empty, "text": ""}, None], *one_filled]
+    found = shape_of(spark.createDataFrame([(each, None) for each in rows], f"items array<struct<{types}>>, {RESCUED} string"), contract)  # fmt: skip
+    assert found.filled == {"items": len(rows) - 2, "items[].text": 1, **{f"items[].{name}": 2 for name in list(fields)[1:]}}  # fmt: skip
 
 
 def test_paths_without_end_are_told_apart_only_so_far(spark: SparkSession) -> None:
