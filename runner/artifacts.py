@@ -15,7 +15,7 @@ from runner import delta
 from runner.compile import compiled_path
 from runner.execute import NodeResult
 from runner.freshness import Freshness, document, judge
-from runner.model import Column, Config, DataTest, Exposure, Group, Model, SourceTable, UnitTest
+from runner.model import Column, Config, DataTest, Exposure, Group, Model, Rows, SourceTable, UnitTest
 from runner.parse import Project
 from runner.quality.told import test_entries
 from runner.render import scrubbed
@@ -396,10 +396,10 @@ def _unit_test_node(project: Project, test: UnitTest) -> dict[str, Any]:
         "unique_id": test.unique_id,
         "fqn": [*(model.fqn if model else (test.package, test.model)), test.name],
         "model": test.model,
-        "given": [{"input": name, "rows": list(rows), "format": "dict", "fixture": None} for name, rows in test.given],
-        "expect": {"rows": list(test.expect), "format": "dict", "fixture": None},
+        "given": [{"input": name, **_rows(rows)} for name, rows in test.given],
+        "expect": _rows(test.expect),
         "description": test.description,
-        "overrides": {"macros": dict(test.macros), "vars": dict(test.vars), "env_vars": {}},
+        "overrides": {"macros": dict(test.macros), "vars": dict(test.vars), "env_vars": dict(test.env_vars)},
         "depends_on": {"macros": [], "nodes": [model.unique_id] if model else []},
         "config": {"tags": list(Config(values=test.config).tags), "meta": {}, "enabled": True},
         "checksum": None,
@@ -408,6 +408,11 @@ def _unit_test_node(project: Project, test: UnitTest) -> dict[str, Any]:
         "versions": None,
         "version": None,
     }
+
+
+def _rows(rows: Rows) -> dict[str, Any]:
+    written = list(rows.mappings) if rows.format == "dict" else rows.text or None
+    return {"rows": written, "format": rows.format, "fixture": rows.fixture}
 
 
 def _source_node(project: Project, table: SourceTable) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def compile_model(
         is_incremental: what `is_incremental()` says.
         relations: names that stand for inputs instead of their tables: by a node's label, `source.table`, or `this`.
         variables: further variables; they win.
-        overrides: replaced results of built-in or project macros, by name.
+        overrides: replaced results of built-in or project macros, or what is called instead of them, by name.
         text: other SQL than the file's.
         database: answers for templates that ask the warehouse; without Spark behind it, what Delta's logs say.
         flags: what `flags` shows to templates, e.g. FULL_REFRESH.
@@ -211,7 +211,7 @@ def _overrides(given: Mapping[str, Any]) -> dict[str, Any]:
     def constant(value: Any) -> Any:
         return lambda *args, **kwargs: value
 
-    return {name.rsplit(".", 1)[-1]: constant(value) for name, value in given.items()}
+    return {name.rsplit(".", 1)[-1]: value if callable(value) else constant(value) for name, value in given.items()}
 
 
 def _with_ctes(sql: str, ctes: Mapping[str, str]) -> str:

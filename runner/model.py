@@ -314,23 +314,43 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Rows as a unit test writes them.
+
+    Attributes:
+        format: how: `dict`, mappings; `csv`, a text with a line of names; `sql`, a query.
+        mappings: of format `dict`.
+        text: of the other formats; empty where `fixture` holds it.
+        fixture: the name of a file below `tests/fixtures`, without its ending.
+    """
+
+    format: Literal["dict", "csv", "sql"] = "dict"
+    mappings: tuple[Mapping[str, Any], ...] = ()
+    text: str = ""
+    fixture: str | None = None
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitTest:
     """Rows in, rows out: a test of one model's SQL without its parents' tables.
 
     Attributes:
         given: per input (`ref('x')`, `source('a', 'b')` or `this`) its rows.
         expect: the rows that the model must give, in any order; only their columns are compared.
-        macros: overridden results of built-in macros, e.g. `is_incremental: true`.
+        macros: overridden results of macros, e.g. `is_incremental: true`.
+        env_vars: overridden variables of the environment.
     """
 
     name: str
     model: str
-    given: tuple[tuple[str, tuple[Mapping[str, Any], ...]], ...]
-    expect: tuple[Mapping[str, Any], ...]
+    given: tuple[tuple[str, Rows], ...]
+    expect: Rows
     vars: Mapping[str, Any]
     macros: Mapping[str, Any]
     description: str
     place: str
+    env_vars: Mapping[str, Any] = field(default_factory=dict)
     package: str = ""
     path: PurePosixPath = field(default_factory=PurePosixPath)
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -338,6 +358,12 @@ class UnitTest:
     @property
     def unique_id(self) -> str:
         return f"unit_test.{self.package}.{self.model}.{self.name}"
+
+    @property
+    def expects_table(self) -> bool:
+        """Whether the rows are the whole table after an incremental build, not, as in dbt, what the query gives."""
+        said = self.config.get("expect", (self.config.get("meta") or {}).get("expect"))
+        return bool(said == "table")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

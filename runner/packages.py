@@ -238,7 +238,7 @@ def _unchecked_files(found: Found, package: str) -> Iterator[SourceFile]:
     for kind, of, ending in _KINDS:
         for folder in found.paths[of]:
             for path, relative, folders in found.below(folder, ending):
-                if path.name == "__init__.py" or (kind == "test" and folders[:1] == ("generic",)):
+                if path.name == "__init__.py" or (kind == "test" and folders[:1] in (("generic",), ("fixtures",))):
                     continue
                 text = "" if kind == "seed" else found.read(path, relative)
                 if kind == "snapshot":

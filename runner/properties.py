@@ -11,7 +11,7 @@ from typing import Any
 from runner.documents import Section, read_yaml
 from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.jinja.settings import SettingsRenderer
-from runner.model import Column, Config, Exposure, GenericTest, Group, Severity, SourceTable, UnitTest
+from runner.model import Column, Config, Exposure, GenericTest, Group, Rows, Severity, SourceTable, UnitTest
 from runner.names import TableRef, check_identifier
 
 _FILE_KEYS = {"version", "models", "sources", "unit_tests", "macros", "seeds", "snapshots", "exposures", "groups", "metrics",
@@ -37,7 +37,8 @@ _TEST_SETTINGS = _TEST_KEYS - {"name", "description", "config", "arguments"}
 _CONSTRAINTS = ("check", "not_null", "unique", "primary_key", "foreign_key", "custom")
 _CONSTRAINT_KEYS = {"type", "name", "expression", "columns", "to", "to_columns", "warn_unenforced", "warn_unsupported"}
 _UNIT_KEYS = {"name", "model", "description", "given", "expect", "overrides", "config", "versions", "tags", "meta"}
-_GIVEN_KEYS = {"input", "rows", "format"}
+_GIVEN_KEYS = {"input", "rows", "format", "fixture"}
+_EXPECT_KEYS = {"rows", "format", "fixture"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,6 +413,7 @@ def _unit_test(section: Section, path: PurePosixPath, package: str) -> UnitTest:
         item.check_keys(_GIVEN_KEYS, f"an input of {what}")
         given.append((item.text("input", f"an input of {what}"), _rows(item, what)))
     expect = section.section("expect", what)
+    expect.check_keys(_EXPECT_KEYS, f"the expected rows of {what}")
     overrides = section.section("overrides", what)
     overrides.check_keys({"vars", "macros", "env_vars"}, f"the overrides of {what}")
     return UnitTest(
@@ -421,6 +423,7 @@ def _unit_test(section: Section, path: PurePosixPath, package: str) -> UnitTest:
         expect=_rows(expect, what),
         vars=dict(overrides.section("vars", what)),
         macros=dict(overrides.section("macros", what)),
+        env_vars=dict(overrides.section("env_vars", what)),
         description=section.text("description", what, "").strip(),
         place=section.place(),
         package=package,
@@ -429,7 +432,20 @@ def _unit_test(section: Section, path: PurePosixPath, package: str) -> UnitTest:
     )
 
 
-def _rows(section: Section, what: str) -> tuple[Mapping[str, Any], ...]:
-    if section.get("format", "dict") != "dict":
-        raise FormatError(f"{section.place('format')}: rows of {what} are written as mappings (format: dict).")
-    return tuple(section.sections("rows", what))
+def _rows(section: Section, what: str) -> Rows:
+    place = section.place()
+    fixture = section.text("fixture", what, "") or None
+    written = section.get("format", "csv" if fixture else "dict")
+    if written not in ("dict", "csv", "sql"):
+        raise FormatError(
+            f"{section.place('format')}: the format of rows of {what} is dict, csv or sql, not {written}."
+        )
+    if fixture is not None:
+        if "rows" in section:
+            raise FormatError(f"{place}: {what} gives rows and a fixture. Keep one of the two.")
+        if written == "dict":
+            raise FormatError(f"{section.place('format')}: a fixture of {what} is csv or sql.")
+        return Rows(format=written, fixture=fixture, place=place)
+    if written == "dict":
+        return Rows(mappings=tuple(section.sections("rows", what)), place=place)
+    return Rows(format=written, text=section.text("rows", what), place=place)
