@@ -65,20 +65,21 @@ def test_names(kind: str, table: str, arguments: Mapping[str, Any]) -> tuple[str
     return (full if len(full) <= _LONGEST else f"{stem[:30]}_{_md5(full)}"), full
 
 
-def generic_tests(
-    node: Model | SourceTable, lookup: Lookup, configs: FolderConfigs, prefix: PurePosixPath | None = None
-) -> list[DataTest]:
-    """Returns the checks that property files write at a table, as nodes, disabled ones included.
+def generic_test(
+    test: GenericTest,
+    node: Model | SourceTable,
+    lookup: Lookup,
+    configs: FolderConfigs,
+    prefix: PurePosixPath | None = None,
+) -> DataTest:
+    """Returns a check that a property file writes at a table, as a node, be it disabled.
 
     Args:
         prefix: the folder of the table's package; see `runner.properties.folders_of`.
+
+    Raises:
+        NotFoundError: it names a table that there is not.
     """
-    return [_generic(test, node, lookup, configs, prefix) for test in node.tests]
-
-
-def _generic(
-    test: GenericTest, node: Model | SourceTable, lookup: Lookup, configs: FolderConfigs, prefix: PurePosixPath | None
-) -> DataTest:
     match = _NAME.fullmatch(test.type)
     if match is None:
         raise FormatError(f'{test.place}: "{test.type}" is no name of a check.')

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.asked import Asked
 from runner.configs import FolderConfigs, check_config, merge_config, with_fixed
-from runner.data_tests import generic_tests, read_call, unique_names
+from runner.data_tests import generic_test, read_call, unique_names
 from runner.docs import Docs
 from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.lookup import Entry, Lookup
@@ -38,6 +38,7 @@ class Nodes:
     exposures: Mapping[str, Exposure]
     groups: Mapping[str, Group]
     lookup: Lookup
+    warnings: tuple[str, ...] = ()
 
     @property
     def models(self) -> dict[str, Model]:
@@ -66,6 +67,7 @@ class Parser:
             for package in files.packages
             for (kind, name), patch in package.properties.patches.items()
         }
+        self._warnings: list[str] = []
         self._versions = versions_of(files.packages)
         self._prefixes = {package.name: package.prefix for package in files.packages}
         self._docs = Docs(files.packages)
@@ -121,7 +123,8 @@ class Parser:
             groups=self._groups,
             lookup=self._lookup,
         )
-        return replace(nodes, unit_tests=self._unit_tests(nodes.models, disabled))
+        units = self._unit_tests(nodes.models, disabled)
+        return replace(nodes, unit_tests=units, warnings=tuple(self._warnings))
 
     def _enabled_sources(self) -> dict[str, SourceTable]:
         found: dict[str, SourceTable] = {}
@@ -169,7 +172,15 @@ class Parser:
                 continue
             names = known.get((package, kind), set())
             if name not in names:
-                raise NotFoundError(f'{patch.place}: no file holds the {kind} "{name}".', name=name, known=names)
+                self._tolerate(
+                    NotFoundError(f'{patch.place}: no file holds the {kind} "{name}".', name=name, known=names)
+                )
+
+    def _tolerate(self, error: ProjectError) -> None:
+        """Keeps as a warning what dbt only warns of, in a project of dbt or a package; raises it elsewhere."""
+        if self._files.project_file != "dbt_project.yml":
+            raise error
+        self._warnings.append(str(error))
 
     def _model(self, file: SourceFile) -> Model:
         place = str(file.path)
@@ -313,12 +324,7 @@ class Parser:
         return str(self._renderer.call(macro, [custom, node], replace(scope, execute=True, this=None))).strip()
 
     def _tests(self, known: Mapping[str, Model | SourceTable]) -> dict[str, DataTest]:
-        generic = [
-            self._completed(test)
-            for node in known.values()
-            if node.tests
-            for test in generic_tests(node, self._lookup, self._configs, self._prefixes[node.fqn[0]])
-        ]
+        generic = [test for node in known.values() for test in self._generic(node)]
         singular = [self._singular(file) for file in self._node_files if file.kind == "test"]
         found = unique_names([*generic, *singular])
         return {
@@ -326,6 +332,15 @@ class Parser:
             for name, test in found.items()
             if test.config.enabled and all(parent in known for parent in test.parents)
         }
+
+    def _generic(self, node: Model | SourceTable) -> Iterator[DataTest]:
+        for written in node.tests:
+            try:
+                found = generic_test(written, node, self._lookup, self._configs, self._prefixes[node.fqn[0]])
+                if found.config.enabled:
+                    yield self._completed(found)
+            except NotFoundError as error:
+                self._tolerate(error)
 
     def _completed(self, test: DataTest) -> DataTest:
         """Returns a generic test with what its macro adds: tables that it reads by itself, macros that it calls."""

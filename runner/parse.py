@@ -36,6 +36,7 @@ class Project:
         exposures, analyses, groups: by unique id.
         graph: over the unique ids of buildables, sources and exposures; checks that read another model do not count here.
         lookup: what `ref` and `source` mean.
+        warnings: what is wrong and left out in a project of dbt's, where dbt only warns of it.
     """
 
     files: Files
@@ -51,6 +52,7 @@ class Project:
     graph: Graph
     lookup: Lookup
     renderer: Renderer
+    warnings: tuple[str, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -173,6 +175,7 @@ def load_project(root: Path, *, target: str | None = None, variables: Mapping[st
         groups=nodes.groups,
         graph=Graph(parents),
         lookup=nodes.lookup,
+        warnings=nodes.warnings,
         renderer=renderer,
     )
 

@@ -78,6 +78,8 @@ class Command:
         """Returns the project as its own target has it."""
         if self._project is None:
             self._project = open_project(self.root(), target=self.target, variables=self.variables)
+            for warning in self._project.warnings:
+                say(f"run: warning: {warning}")
         return self._project
 
     def root(self) -> Path:

@@ -252,7 +252,8 @@ BROKEN = [
 
 @pytest.mark.parametrize(("files", "message"), BROKEN)
 def test_what_is_wrong_is_said_with_its_place(write: Write, files: dict[str, str], message: str) -> None:
-    root: Path = write({**PLAIN, **files})
+    own = {"project.yml" if name == "dbt_project.yml" else name: text for name, text in PLAIN.items()}
+    root = write({**own, **files})
     with pytest.raises(ProjectError) as raised:
         load_project(root)
     assert str(raised.value).startswith(message)

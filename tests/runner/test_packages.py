@@ -339,3 +339,22 @@ def test_a_mistake_is_named_with_its_place(write: Write, mistake: str) -> None:
     with pytest.raises(ProjectError) as raised:
         load_project(root)
     assert str(raised.value) == message
+
+
+def test_what_dbt_only_warns_of_is_a_warning_in_a_project_of_dbt(write: Write) -> None:
+    project = load_project(write({**FILES, "models/_models.yml": WARNED}))
+    assert project.warnings == (
+        'models/_models.yml:6: no file holds the model "order". Did you mean "orders"?',
+        'models/_models.yml:5: ref("ordrs") names no model. Did you mean "orders"?',
+    )
+    assert [test.name for test in project.tests.values()] == []
+
+
+WARNED = """
+    models:
+      - name: orders
+        description: "{{ doc('orders') }}"
+        data_tests:
+          - relationships: {arguments: {to: ref('ordrs'), field: total, column_name: total}}
+      - name: order
+    """
