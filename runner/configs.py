@@ -63,7 +63,15 @@ class FolderConfigs:
         self._known: dict[tuple[str, str, tuple[str, ...]], dict[str, Any]] = {}
 
     def of(self, kind: str, package: str, folders: tuple[str, ...], name: str) -> dict[str, Any]:
-        """Returns what the trees of `kind` (`model`, `seed`, …) say of a node."""
+        """Returns what the trees of `kind` (`model`, `seed`, …) say of a node; of an analysis what `models:` says, too."""
+        if kind == "analysis":
+            return merge_config(
+                self._of(kind="model", package=package, folders=folders, name=name),
+                self._of(kind=kind, package=package, folders=folders, name=name),
+            )
+        return self._of(kind=kind, package=package, folders=folders, name=name)
+
+    def _of(self, *, kind: str, package: str, folders: tuple[str, ...], name: str) -> dict[str, Any]:
         config = self._of_folder(kind, package, folders)
         for owner in dict.fromkeys((package, self._root)):
             tree = self._packages[owner].trees.get(kind)

@@ -92,6 +92,7 @@ class Project:
                 models=self.models,
                 macros=self.files.macros,
                 suites=suite_files(self.root, self.files.suite_paths),
+                prefixes={package.name: package.prefix for package in self.files.packages},
             )
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from runner.documents import read_yaml
@@ -73,6 +73,7 @@ def selectables(
     models: Mapping[str, Model],
     macros: Iterable[Macro],
     suites: Mapping[str, str],
+    prefixes: Mapping[str, PurePosixPath],
 ) -> Iterator[Selectable]:
     """Yields what selection knows of each node.
 
@@ -81,21 +82,36 @@ def selectables(
         models: by label, which unit tests name.
         macros: every macro of the project; a node is made of the files of those it calls, too.
         suites: the file of each table's suite, by the table's label.
+        prefixes: the folder of each package, relative to the project. A node's path is relative to its package, as dbt
+            has it.
     """
+    nodes = list(nodes)
+    by_id = {node.unique_id: node for node in nodes}
     files = {macro.unique_id: str(macro.path) for macro in macros}
 
     def made_of(macros: Iterable[str], label: str = "") -> tuple[str, ...]:
         found = [files[name] for name in macros if name in files]
         return (*found, suites[label]) if label in suites else tuple(found)
 
-    for node in nodes:
-        yield _source(node, made_of) if isinstance(node, SourceTable) else _model(node, made_of)
-    for exposure in exposures:
-        yield _exposure(exposure)
-    for test in tests:
-        yield _test(test, made_of)
-    for unit in unit_tests:
-        yield _unit_test(unit, models[unit.model])
+    found = [_source(node, made_of) if isinstance(node, SourceTable) else _model(node, made_of) for node in nodes]
+    found += map(_exposure, exposures)
+    found += (_test(test, made_of, by_id.get(test.attached or "")) for test in tests)
+    found += (_unit_test(unit, models[unit.model]) for unit in unit_tests)
+    inside = {name: prefix for name, prefix in prefixes.items() if str(prefix) != "."}
+    for one in found:
+        yield _in_package(one, inside[one.home]) if one.home in inside else one
+
+
+def _in_package(node: Selectable, prefix: PurePosixPath) -> Selectable:
+    """Returns a package's node with paths as the package has them; its files stay those of the project."""
+    paths = [path for path in (node.path, node.patch_path) if path is not None]
+    bare = {path: path.removeprefix(f"{prefix}/") for path in paths}
+    return replace(
+        node,
+        path=bare[node.path],
+        patch_path=None if node.patch_path is None else bare[node.patch_path],
+        files=(*node.files, *paths),
+    )
 
 
 def suite_files(root: Path, folders: Iterable[Path]) -> dict[str, str]:
@@ -168,7 +184,10 @@ def _exposure(node: Exposure) -> Selectable:
     )
 
 
-def _test(test: DataTest, made_of: Callable[..., tuple[str, ...]]) -> Selectable:
+def _test(test: DataTest, made_of: Callable[..., tuple[str, ...]], attached: Model | SourceTable | None) -> Selectable:
+    column = test.test.column if test.test else None
+    tags = [tag for one in (attached.columns if attached else ()) if one.name == column for tag in one.tags]
+    tags += attached.tags if isinstance(attached, SourceTable) else ()
     return Selectable(
         id=test.unique_id,
         label=test.name,
@@ -178,7 +197,7 @@ def _test(test: DataTest, made_of: Callable[..., tuple[str, ...]]) -> Selectable
         path=str(test.path),
         files=made_of(test.macros),
         parents=test.parents,
-        tags=test.config.tags,
+        tags=tuple(dict.fromkeys((*tags, *test.config.tags))),
         config=test.config.values,
         package=test.package,
         group=test.config.values.get("group"),

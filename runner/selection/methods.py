@@ -303,17 +303,22 @@ def _source_status(context: Context, term: Term) -> set[str]:
 def _changed(context: Context, term: Term) -> set[str]:
     if context.root is None:
         raise ProjectError(f'the selector "{term.raw}" needs a project in a git repository.')
-    return nodes_of_files(context.universe, changed_files(context.root, str(term.value)))
+    return nodes_of_files(context.universe, changed_files(context.root, str(term.value)), context.project)
 
 
-def nodes_of_files(universe: Universe, files: set[str]) -> set[str]:
-    """Returns the nodes that one of the files makes or describes; a change of the project file is a change of all."""
+def nodes_of_files(universe: Universe, files: set[str], project: str) -> set[str]:
+    """Returns the nodes that one of the files makes or describes; a change of the project file is a change of all.
+
+    Args:
+        files: paths relative to the project, as `Selectable.files` are; `path` is so for the project's own nodes alone.
+    """
     if files & {"project.yml", "dbt_project.yml"}:
         return set(universe.nodes)
     return {
         node.id
         for node in universe.nodes.values()
-        if node.path in files or node.patch_path in files or not files.isdisjoint(node.files)
+        if (node.home == project and (node.path in files or node.patch_path in files))
+        or not files.isdisjoint(node.files)
     }
 
 

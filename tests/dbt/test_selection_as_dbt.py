@@ -13,6 +13,7 @@ import pytest
 
 from runner.documents import read_yaml
 from runner.errors import ProjectError
+from runner.parse import load_project
 from runner.selection import NamedSelectors, Selectable, parse_selector, read_selectors, select
 
 HERE = Path(__file__).resolve().parent
@@ -169,9 +170,11 @@ def listed(dbt: Path, shop: Path) -> Sequence[set[str] | None]:
     return [None if found is None else set(found) for found in json.loads(done.stdout)]
 
 
-@pytest.fixture(scope="module")
-def nodes(listed: object, shop: Path) -> list[Selectable]:
-    """The nodes of dbt's manifest, so that selection alone is compared."""
+@pytest.fixture(scope="module", params=["ours", "dbt's"])
+def nodes(request: pytest.FixtureRequest, listed: object, shop: Path) -> Sequence[Selectable]:
+    """The nodes as ours parses them, and those of dbt's manifest, so that selection alone is compared as well."""
+    if request.param == "ours":
+        return load_project(shop).listing().nodes
     manifest = json.loads((shop / "target" / "manifest.json").read_text(encoding="utf-8"))
     found = [
         node
@@ -249,7 +252,7 @@ def test_there_are_enough_cases() -> None:
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[" ".join(arguments(case)[4:]) or "all" for case in CASES])
 def test_ours_chooses_what_dbt_lists(
-    number: int, listed: Sequence[set[str] | None], nodes: list[Selectable], named: NamedSelectors, shop: Path
+    number: int, listed: Sequence[set[str] | None], nodes: Sequence[Selectable], named: NamedSelectors, shop: Path
 ) -> None:
     assert chosen(nodes, named, CASES[number], shop) == listed[number]
 
