@@ -185,7 +185,10 @@ def spark_session(
             reason = said[-1] if said else str(error)
             raise MachineError(f"Spark did not start: {reason}. Its log: {log_file}. Try: run doctor") from error
     if not local:
-        session.sparkContext.addPyFile(str(packages_archive(scratch)))
+        archive = packages_archive(scratch)
+        session.sparkContext.addPyFile(str(archive))
+        # It is for the workers: here the packages are read from where they are.
+        sys.path[:] = [path for path in sys.path if not path.endswith(archive.name)]
     return session
 
 
