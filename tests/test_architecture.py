@@ -68,6 +68,7 @@ LAYERS = (
     "artifacts",
     "records",
     "environments",
+    "samples",
     "dbt_project",
     "cli",
 )

@@ -139,6 +139,7 @@ def _tables_in(project: Project, sql: str) -> list[TableRef]:
     text = sql.replace("`", "")
     refs = [node.table for node in project.nodes()]
     refs += [table.table.with_suffix(SUFFIX) for table in project.sources.values()]
+    refs += [TableRef(*name) for name in dict.fromkeys(re.findall(r"\b((?:empty|sample)__\w+)\.(\w+)", text))]
     return [ref for ref in refs if re.search(rf"\b{ref}\b", text) and exists(ref.path(project.warehouse))]
 
 

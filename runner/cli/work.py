@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.defer import defer_options, start_deferring
+from runner.cli.sample import build_sample, sample_options
 from runner.cli.session import Command, invocation, project_options, say, select_options
 from runner.cli.tell import Teller, story
 from runner.execute import NodeResult
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from runner.build import BuildOptions
     from runner.quality import Quality
+    from runner.samples import Sample
 
 THREADS = click.option(
     "--threads", type=click.IntRange(1), help="Models built at the same time; the target's by default."
@@ -44,6 +46,7 @@ FAST = click.option("--fail-fast", "-x", is_flag=True, help="Start nothing more 
 @UNTIL
 @project_options
 @defer_options
+@sample_options
 def models_command(
     command: Command,
     select: tuple[str, ...],
@@ -54,6 +57,7 @@ def models_command(
     threads: int | None,
     event_time_start: str | None,
     event_time_end: str | None,
+    sample: Sample | None,
 ) -> int:
     """Build models in order. Each is checked as a candidate and published only if its error-level checks pass.
 
@@ -76,6 +80,8 @@ def models_command(
         threads=threads,
         window=(event_time_start, event_time_end),
     )
+    if sample is not None:
+        return build_sample(command, nodes, options, sample)
     results = nothing_to_do(command, quality, nodes, options)
     if results is None:
         with command.spark(checks=True) as spark:
@@ -94,6 +100,7 @@ def models_command(
 @click.option("--data-docs", is_flag=True, help="Write Great Expectations' Data Docs as well.")
 @project_options
 @defer_options
+@sample_options
 def build_command(
     command: Command,
     select: tuple[str, ...],
@@ -105,11 +112,22 @@ def build_command(
     event_time_start: str | None,
     event_time_end: str | None,
     data_docs: bool,
+    sample: Sample | None,
 ) -> int:
     """Land the selected sources, check them, build the selected models, and write the report.
 
     A landed table that fails an error-level check stops the models that read it.
     """
+    if sample is not None:
+        options = build_options(
+            command,
+            full_refresh=full_refresh,
+            force=force,
+            fail_fast=fail_fast,
+            threads=threads,
+            window=(event_time_start, event_time_end),
+        )
+        return build_sample(command, command.select(select, exclude), options, sample)
     results = build_all(
         command,
         select,
