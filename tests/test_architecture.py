@@ -69,6 +69,7 @@ LAYERS = (
     "records",
     "environments",
     "samples",
+    "lint",
     "dbt_project",
     "cli",
 )

@@ -38,6 +38,8 @@ _COMMANDS = {
     "completion": ("runner.cli.complete", "Print the script that completes words in bash, zsh or fish."),
     "deps": ("runner.cli.deps", "Link the local packages of packages.yml into dbt_packages."),
     "dbt-project": ("runner.cli.dbt", "Write a dbt project over these files, to run them with dbt Core."),
+    "lint": ("runner.cli.tidy", "Read templates by the rules; one line a finding, for editors."),
+    "format": ("runner.cli.tidy", "Put SQL into its form, with sqlfmt."),
     "session": ("runner.cli.warm", "The warm session: status, start, stop."),
     "doctor": ("runner.cli.doctor", "Is this machine ready, and what to do if not."),
 }
