@@ -200,6 +200,7 @@ class Builder:
             incremental=incremental,
             window=self.options.event_time,
             database=self._database(),
+            stopped=self._stopping.is_set,
         )
         candidate = materialize.make_candidate(work)
         try:

@@ -195,8 +195,8 @@ def publish_changes(
         adds |= {_absolute(one["add"], candidate): one["add"] for one in done if "add" in one}
     files = _replaced(table, published, removes) + [{"add": _moved(one, candidate, table)} for one in adds.values()]
     metadata = made.metadata
-    if since < 0:  # new rows alone say nothing of the table's properties
-        metadata = {**metadata, "configuration": published.metadata.get("configuration", {})}
+    if since < 0:  # new rows alone say nothing of the table
+        metadata = published.metadata
     if partition_by is not None:
         metadata = {**metadata, "partitionColumns": list(partition_by)}
     said = _described(published, metadata, made.protocol, details)

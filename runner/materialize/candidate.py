@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +31,7 @@ class Work:
         incremental: True where the published table is gone on with.
         is_trial: True where nothing will be published: no hook runs that changes another table.
         window: start and end of a backfill; None where none is asked for.
+        stopped: says whether somebody has stopped the run.
         database: answers for hooks and batches whose templates ask the warehouse.
     """
 
@@ -41,6 +42,7 @@ class Work:
     is_trial: bool = False
     window: tuple[datetime | None, datetime | None] = (None, None)
     database: Database | None = None
+    stopped: Callable[[], bool] = lambda: False
 
     @property
     def model(self) -> Model:

@@ -73,6 +73,8 @@ def write_batches(
     if work.incremental:
         work.warehouse.clone(work.model.table, candidate)
     for batch in plan:
+        if work.stopped():
+            raise InterruptedError(work.model.unique_id)
         try:
             rows = query(_sql(work, batch))
             if work.incremental or found.successful:

@@ -22,6 +22,7 @@ from runner.quality import load_quality
 if TYPE_CHECKING:
     from conftest import Work
 
+ROUNDS = int(os.environ.get("FAILING_ROUNDS", "1"))
 FAULTS = ("rows", "query", "hook", "contract")
 ROWS = """
 select {% if var('fault') != 'contract' %}id,{% endif %} kind{{ more }}
@@ -113,12 +114,12 @@ def test_readers_of_every_materialization_see_no_failing_build(work: Work) -> No
     seen = Seen()
     failing = 0
     with reading([work.path(name) for name in names], seen, work.root / "seen.json"):
-        for fault in FAULTS:
+        for fault in FAULTS * ROUNDS:
             ended = build(work, fault)
             assert set(ended) == set(names)
             assert {result.split()[0] for result in ended.values()} <= {"error", "withheld"}, ended
             failing += len(ended)
-    assert failing == len(FAULTS) * len(names) == 44
+    assert failing == ROUNDS * len(FAULTS) * len(names) == ROUNDS * 44
     assert seen.looks > 20
     for name, states in seen.states.items():
         assert len(states) == 1, (name, states)
