@@ -332,8 +332,22 @@ def _absolute(action: Mapping[str, Any], table: Path) -> Path:
 
 def row_count(path: Path) -> int | None:
     """Returns the table's rows by the statistics in its log; None where a file has none. Reads no data."""
+    table = DeltaTable(str(path))
+    if "deletionVectors" in (table.protocol().reader_features or ()):
+        return _rows_less_deleted(path)
     counts = DeltaTable(str(path)).get_add_actions(flatten=True).column("num_records").to_pylist()
     return None if None in counts else sum(counts)
+
+
+def _rows_less_deleted(path: Path) -> int | None:
+    """Returns the rows of a table whose files have vectors of deleted rows."""
+    total = 0
+    for add in delta_log.read_snapshot(path).files.values():
+        rows = json.loads(add.get("stats") or "{}").get("numRecords")
+        if rows is None:
+            return None
+        total += rows - (add.get("deletionVector") or {}).get("cardinality", 0)
+    return total
 
 
 def size_bytes(path: Path) -> int:

@@ -235,7 +235,7 @@ def _changes(work: Work, plan: Plan, states: DataFrame, table: DataFrame, taken:
     same = _same_key(plan)
     pairs = states.alias("new").join(old, same, "left")
     known = F.col(f"old.{names['dbt_scd_id']}").isNotNull()
-    differs = _differs(plan, states, table)
+    differs = _differs(work.model, plan, states, table)
     if plan.hard_deletes == "new_record":
         differs = differs | (F.col(f"old.{names['dbt_is_deleted']}") == "True")
     touched = pairs.where(~known | F.coalesce(differs, F.lit(False)))
@@ -303,7 +303,7 @@ def _same_key(plan: Plan) -> Column:
     return condition
 
 
-def _differs(plan: Plan, states: DataFrame, table: DataFrame) -> Column:
+def _differs(model: Model, plan: Plan, states: DataFrame, table: DataFrame) -> Column:
     """Returns the condition that a row of the query is another state than the table's current one."""
     from pyspark.sql import functions as F
 
@@ -317,7 +317,7 @@ def _differs(plan: Plan, states: DataFrame, table: DataFrame) -> Column:
     for name in columns:
         if name.lower() not in there or name.lower() not in {one.lower() for one in states.columns}:
             raise ContractError(
-                f'check_cols names "{name}", which is no column of the query.{did_you_mean(name, states.columns)}'
+                f'{model.path}: check_cols names "{name}", which is no column of the query.{did_you_mean(name, states.columns)}'
             )
         condition = condition | ~F.col(f"new.`{name}`").eqNullSafe(F.col(f"old.`{name}`"))
     return condition

@@ -94,3 +94,17 @@ def test_a_clustered_table_is_clustered_by_optimize(work: Work) -> None:
     detail = work.spark.sql("describe detail marts.m").first()
     assert detail is not None and not detail.clusteringColumns
     assert len(work.rows()) == 10
+
+
+def test_vectors_of_deleted_rows_are_published(work: Work) -> None:
+    sql = "{% if is_incremental() %}select 3L as id, 'x' as kind{% else %}select id, 'a' as kind from range(0, 50, 1, 1){% endif %}"
+    properties = {"delta.enableDeletionVectors": True}
+    work.model(sql, materialized="incremental", unique_key="id", tblproperties=properties)
+    work.ok()
+    assert work.ok().rows == 50
+    added = [one for one in delta_log.read_snapshot(work.path()).files.values() if "deletionVector" in one]
+    assert [one["deletionVector"]["cardinality"] for one in added] == [1]
+    found = work.spark.table("marts.m")
+    assert (found.count(), found.where("kind = 'x'").count()) == (50, 1)
+    assert work.ok(full_refresh=True).rows == 50
+    assert work.spark.table("marts.m").where("kind = 'a'").count() == 50
