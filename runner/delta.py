@@ -335,7 +335,7 @@ def row_count(path: Path) -> int | None:
     table = DeltaTable(str(path))
     if "deletionVectors" in (table.protocol().reader_features or ()):
         return _rows_less_deleted(path)
-    counts = DeltaTable(str(path)).get_add_actions(flatten=True).column("num_records").to_pylist()
+    counts = table.get_add_actions(flatten=True).column("num_records").to_pylist()
     return None if None in counts else sum(counts)
 
 
