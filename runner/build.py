@@ -292,9 +292,10 @@ class Builder:
         if isinstance(node, SourceTable):
             return f"{name} reads {node.label}, which has not been landed. Land it: run ingest {node.label}"
         wanted = node.name if node else str(error.ref)
+        command = _COMMAND[node.resource_type] if node else _COMMAND["model"]
         if node is own:
-            return f"{name} has not been built. Build it: run models --select +{name}"
-        return f"{name} reads {wanted}, which has not been built. Build it: run models --select +{wanted}"
+            return f"{name} has not been built. Build it: run {command}{name}"
+        return f"{name} reads {wanted}, which has not been built. Build it: run {command}{wanted}"
 
     def _metadata(self, model: Model) -> Mapping[str, Any]:
         return {"sluice": 1, "run_id": self.run_id, "model": model.unique_id}
@@ -332,6 +333,9 @@ class Builder:
         incremental = goes_on and model.config.materialized == "incremental"
         flags = {"FULL_REFRESH": self.options.full_refresh, "WHICH": "build"}
         return compile_model(self.project, model, is_incremental=incremental, database=database, flags=flags)
+
+
+_COMMAND = {"model": "models --select +", "seed": "seed --select ", "snapshot": "snapshot --select "}
 
 
 def _shown(model: Model, result: NodeResult) -> dict[str, Any]:

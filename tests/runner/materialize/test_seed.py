@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 def test_a_seed_is_a_table_that_models_read(work: Work) -> None:
     work.file("seeds/codes.csv", "code,name,share,since\n1,one,0.5,2026-01-01\n2,,1,\n")
     work.file("models/m.sql", "{{ config(materialized='table') }}select count(*) as n from {{ ref('codes') }}")
+    assert work.fails() == "m reads codes, which has not been built. Build it: run seed --select codes"
     work.ok(kinds=("seed", "model"))
     assert work.columns("codes") == [("code", "bigint"), ("name", "string"), ("share", "double"), ("since", "date")]
     assert [row[:3] for row in work.rows("codes")] == [(1, "one", 0.5), (2, None, 1.0)]
