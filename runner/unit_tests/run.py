@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from runner.model import Model, SourceTable, UnitTest
 from runner.parse import Project
 from runner.render import Relation, env_var
 from runner.unit_tests.difference import differing_lines, plain
+from runner.unit_tests.final import final_table
 from runner.unit_tests.given import fixture_text, frame_of, known_types, mappings_of, refusal
 
 if TYPE_CHECKING:
@@ -80,6 +82,13 @@ def run_unit_test(project: Project, spark: SparkSession, test: UnitTest) -> Unit
         ProjectError: the test names an input or a column that does not exist, or a value that its type cannot hold.
     """
     model = project.models[test.model]
+    if model.language != "sql":
+        raise ProjectError(f'{test.place}: unit test "{test.name}" tests a model in Python; only SQL can be tested so.')
+    if test.expects_table and model.config.materialized != "incremental":
+        raise ProjectError(
+            f'{test.place}: unit test "{test.name}" expects a whole table of "{test.model}", which is no incremental '
+            'model. Take "expect: table" out: its rows are the table.'
+        )
     inputs = _Inputs(project, spark, test, model)
     try:
         for given, rows in test.given:
@@ -90,7 +99,18 @@ def run_unit_test(project: Project, spark: SparkSession, test: UnitTest) -> Unit
             inputs.refuse(name, place)
         inputs.add_empty()
         compiled = _compiled(project, model, test, inputs.relations)
-        return _compare(project, spark, test, compiled)
+        if not test.expects_table:
+            return _compare(project, test, compiled, lambda: spark.sql(compiled.sql), spark)
+        this = inputs.relations.get("this") if any(given.strip() == "this" for given, _ in test.given) else None
+        before = spark.table(str(this)) if this is not None else None
+        with ExitStack() as stack:
+            return _compare(
+                project,
+                test,
+                compiled,
+                lambda: stack.enter_context(final_table(project, spark, compiled, before)),
+                spark,
+            )
     finally:
         inputs.drop()
 
@@ -140,7 +160,8 @@ def _compiled(project: Project, model: Model, test: UnitTest, relations: Mapping
     if test.env_vars:
         given = {str(name): str(value) for name, value in test.env_vars.items()}
         overrides["env_var"] = lambda name, default=None: given[name] if name in given else env_var(name, default)
-    incremental = test.macros.get("is_incremental", test.macros.get("dbt.is_incremental", False))
+    has_table = test.expects_table and any(given.strip() == "this" for given, _ in test.given)
+    incremental = test.macros.get("is_incremental", test.macros.get("dbt.is_incremental", has_table))
     return compile_model(
         project,
         model,
@@ -151,9 +172,14 @@ def _compiled(project: Project, model: Model, test: UnitTest, relations: Mapping
     )
 
 
-def _compare(project: Project, spark: SparkSession, test: UnitTest, compiled: Compiled) -> UnitTestResult:
+def _compare(
+    project: Project, test: UnitTest, compiled: Compiled, make: Callable[[], DataFrame], spark: SparkSession
+) -> UnitTestResult:
+    """Returns how the rows that `make` gives differ from the expected ones."""
     try:
-        frame = spark.sql(compiled.sql)
+        frame = make()
+    except ProjectError as error:
+        return UnitTestResult(test=test, passed=False, message=str(error))
     except Exception as error:
         return UnitTestResult(test=test, passed=False, message=explain(error, compiled))
     types = {field.name: field.dataType.simpleString() for field in frame.schema}
