@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli.choose import chosen_quality
 from runner.cli.defer import defer_options, start_deferring
 from runner.cli.session import Command, project_options, say, select_options
 from runner.cli.tell import Teller
@@ -59,7 +60,7 @@ def checks_command(
     from runner.build import Builder, BuildOptions
 
     project = command.project()
-    quality = command.quality()
+    quality = chosen_quality(command, select, exclude)
     nodes = quality.checked(command.select(select, exclude, kinds=_KINDS))
     if not nodes:
         raise ProjectError(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from runner.cli.session import Command
+    from runner.quality import Quality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,21 @@ def choose(
     return command.listing().select(
         include, exclude, kinds=kinds, selector=asked.selector, indirect=asked.indirect, state=state_view(command)
     )
+
+
+def chosen_quality(command: Command, include: Iterable[str], exclude: Iterable[str]) -> Quality:
+    """Returns the project's checks without the data tests that the selection leaves out.
+
+    Tests come along with tables as --indirect-selection says; suites always do.
+    """
+    quality, project = command.quality(), command.project()
+    chosen = set(choose(command, include, exclude, kinds=("model", "seed", "snapshot", "source", "test")))
+    left_out = {
+        test.unique_id
+        for test in project.tests.values()
+        if test.unique_id not in chosen and not chosen.isdisjoint(test.parents)
+    }
+    return quality.only(set(project.tests) - left_out) if left_out else quality
 
 
 def state_view(command: Command) -> StateView:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli.choose import chosen_quality
 from runner.cli.defer import defer_options, start_deferring
 from runner.cli.session import Command, project_options, say, select_options
 from runner.model import Model
@@ -53,7 +54,7 @@ def plan_command(
     from runner.state.decide import State
 
     nodes = command.select(select, exclude, kinds=("seed", "model", "snapshot"))
-    quality = command.quality()
+    quality = chosen_quality(command, select, exclude)
     start_deferring(command, nodes, quality)
     project = command.project()
     state = State(project, quality, force=force, full_refresh=full_refresh)

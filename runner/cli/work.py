@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli.choose import chosen_quality
 from runner.cli.defer import defer_options, start_deferring
 from runner.cli.sample import build_sample, sample_options
 from runner.cli.session import Command, invocation, project_options, say, select_options
@@ -70,7 +71,7 @@ def models_command(
     run models --select +clv        clv and what it depends on
     """
     nodes = command.select(select, exclude)
-    quality = command.quality()
+    quality = chosen_quality(command, select, exclude)
     start_deferring(command, nodes, quality)
     options = build_options(
         command,
@@ -157,7 +158,7 @@ def build_all(
 
     project = command.project()
     nodes = command.select(select, exclude, kinds=("model", "seed", "snapshot", "source"))
-    quality = command.quality()
+    quality = chosen_quality(command, select, exclude)
     tables = [table for node in nodes if isinstance(table := project.node(node), SourceTable)]
     landing = Landing(project, tables) if tables else None
     waiting = landing.skip_unchanged() if landing else []

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli.choose import Asked, chosen_quality
+from runner.cli.session import Command
 from runner.errors import ProjectError
 from runner.model import DataTest
 from runner.parse import Project, load_project
 from runner.quality import Quality, load_quality
 from runner.quality.fuse import row_condition
 from runner.quality.rendered import compile_test, failures_table, rule
+from runner.selection import Indirect
 
 Write = Callable[[Mapping[str, str]], Path]
 
@@ -196,3 +199,20 @@ def test_an_unknown_test_is_named_with_the_nearest(write: Write, tiny: dict[str,
 )  # fmt: skip
 def test_which_queries_are_one_condition(sql: str, condition: str) -> None:
     assert row_condition(sql, "s.t" if "`s`" in sql else "t") == condition
+
+
+@pytest.mark.parametrize(
+    ("indirect", "select", "left"),
+    [
+        ("eager", "totals", {"positive", "unique", "accepted", "relationships", "no", "landed"}),
+        ("cautious", "totals", {"positive", "unique", "accepted", "landed"}),
+        ("empty", "totals", {"landed"}),
+        ("cautious", "stg_orders totals", {"positive", "unique", "accepted", "relationships", "no", "landed"}),
+    ],
+)
+def test_which_tests_come_along_with_chosen_tables(
+    project: Project, indirect: Indirect, select: str, left: set[str]
+) -> None:
+    command = Command(target=None, project_dir=project.root, variables={}, asked=Asked(indirect=indirect))
+    quality = chosen_quality(command, select.split(), ())
+    assert {test.name.split("_")[0] for test, _ in quality.queries} == left
