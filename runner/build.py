@@ -29,6 +29,7 @@ from runner.quarantine import with_quarantine
 from runner.render import Captured
 from runner.retries import policy_of, retrying
 from runner.state.decide import State
+from runner.state.leftovers import clear_leftovers, running
 from runner.state.reuse import reused
 from runner.warehouse import MissingTableError, Warehouse
 
@@ -60,6 +61,11 @@ class BuildOptions:
     store_failures: bool = False
     event_time: tuple[datetime | None, datetime | None] = (None, None)
 
+    def state(self, project: Project, quality: Quality) -> State:
+        """Returns what decides which nodes such a run leaves alone."""
+        window = self.event_time != (None, None)
+        return State(project, quality, full_refresh=self.full_refresh, checked=self.checked, window=window)
+
 
 class Builder:
     """Builds the nodes of one run.
@@ -76,7 +82,7 @@ class Builder:
         self.warehouse = Warehouse(spark, project.warehouse)
         self.run_id = run_id
         self.options = options
-        self.state = State(project, quality, full_refresh=options.full_refresh, checked=options.checked)
+        self.state = options.state(project, quality)
         self._compiled: Mapping[str, Compiled] = {}
         self._audits = self._audit_of(())
         self._policies = {
@@ -102,6 +108,13 @@ class Builder:
             if compiled.model.language == "sql":
                 write_compiled(self.project, compiled)
         self._audits = self._audit_of(nodes)
+        with running(self.project.warehouse, self.run_id):
+            clear_leftovers(self.project.warehouse, [model.table.path(self.project.warehouse) for model in models])
+            return self._run(nodes, started, ended)
+
+    def _run(
+        self, nodes: list[str], started: Callable[[str], None], ended: Callable[[NodeResult], None]
+    ) -> list[NodeResult]:
         run_project_hooks(self.project, self.warehouse, "on-run-start", database=self._database())
         results = execute(
             self.quality.graph,
@@ -224,7 +237,11 @@ class Builder:
         metadata = {
             **self._metadata(model),
             **self.state.metadata(
-                model.unique_id, seconds=time.perf_counter() - started, rows=candidate.rows, warned=warned
+                model.unique_id,
+                seconds=time.perf_counter() - started,
+                rows=candidate.rows,
+                warned=warned,
+                incomplete=_incomplete(candidate.batches, self.options.event_time),
             ),
         }
         version = materialize.publish(work, candidate, inputs=inputs, metadata=metadata)
@@ -349,6 +366,15 @@ def with_batches(result: NodeResult, batches: BatchResults | None) -> NodeResult
         return result
     result = replace(result, batches=batches.artifact())
     return replace(result, status="error", message=batches.words()) if batches.failed else result
+
+
+def _incomplete(batches: BatchResults | None, window: tuple[datetime | None, datetime | None]) -> str:
+    """Returns what is left to do of a microbatch model; empty where nothing is."""
+    if batches is None:
+        return ""
+    if batches.failed:
+        return "some of its batches failed"
+    return "only the batches that were asked for were built" if window != (None, None) else ""
 
 
 def _failed(checks: SuiteResult) -> str:

@@ -57,7 +57,7 @@ class Introspection:
         return [(ref, kind) for ref in refs if (kind := self.kind(ref)) is not None]
 
     def schemas(self) -> Sequence[str]:
-        return sorted(path.name for path in self._root.iterdir() if path.is_dir()) if self._root.is_dir() else []
+        return sorted(path.name for path in self._root.glob("[!.]*") if path.is_dir())
 
     def query(self, sql: str) -> ResultTable:
         warehouse = self._session(sql)

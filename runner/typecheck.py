@@ -20,6 +20,9 @@ from deltalake.exceptions import TableNotFoundError
 from runner.compile import Compiled, compile_model
 from runner.errors import ProjectError
 from runner.explain import explain
+from runner.introspection import Introspection
+from runner.jinja.database import NeedsSparkError, RelationKind
+from runner.jinja.result import ResultTable
 from runner.model import Model, SourceTable
 from runner.names import TableRef
 from runner.parse import Project
@@ -92,6 +95,33 @@ def check_types(
     return Types(findings=tuple(checker.findings), changes=checker.changes, unchecked=checker.unchecked)
 
 
+class _Answers:
+    """What templates may ask meanwhile: of the empty views their columns, of other tables what logs say, no queries.
+
+    Attributes:
+        columns_of: names and types of the empty views.
+    """
+
+    def __init__(self, logs: Introspection) -> None:
+        self.columns_of: dict[TableRef, list[tuple[str, str]]] = {}
+        self._logs = logs
+
+    def kind(self, ref: TableRef) -> RelationKind | None:
+        return "table" if ref in self.columns_of else self._logs.kind(ref)
+
+    def columns(self, ref: TableRef) -> Sequence[tuple[str, str]]:
+        return self.columns_of[ref] if ref in self.columns_of else self._logs.columns(ref)
+
+    def tables(self, schema: str) -> Sequence[tuple[TableRef, RelationKind]]:
+        return self._logs.tables(schema)
+
+    def schemas(self) -> Sequence[str]:
+        return self._logs.schemas()
+
+    def query(self, sql: str) -> ResultTable:
+        raise NeedsSparkError(sql)
+
+
 class _Checker:
     """One pass over a project's nodes; each node's columns are found once."""
 
@@ -108,6 +138,7 @@ class _Checker:
         self._full_refresh = full_refresh
         self._prefix = f"plan_{uuid.uuid4().hex[:8]}__"
         self._schemas: set[str] = set()
+        self._answers = _Answers(Introspection(project.warehouse))
         self._relations: dict[str, Relation | None] = {}
         self._lost: dict[str, set[str]] = {}  # per node, the columns that are published and that it will not have
 
@@ -159,7 +190,12 @@ class _Checker:
         if published is not None:
             relations["this"] = self._empty(node.table.with_suffix("__this"), published)
         try:
-            compiled = compile_model(self._project, node, is_incremental=published is not None, relations=relations)
+            compiled = compile_model(
+                self._project, node, is_incremental=published is not None, relations=relations, database=self._answers
+            )
+        except NeedsSparkError as error:
+            self.unchecked[node.unique_id] = str(error)
+            return None
         except ProjectError as error:
             self._find(node, "sql", str(error))
             return None
@@ -248,6 +284,7 @@ class _Checker:
             self._schemas.add(schema)
         named = ", ".join(f"cast(null as {_sql(one.dataType)}) as {_quoted(one.name)}" for one in columns.fields)
         stand_in = TableRef(schema, ref.name)
+        self._answers.columns_of[stand_in] = list(_by_name(columns).items())
         self._spark.sql(f"create view {stand_in.quoted()} as select {named} where false")
         return Relation(stand_in)
 

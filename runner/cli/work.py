@@ -218,13 +218,12 @@ def nothing_to_do(
     command: Command, quality: Quality, nodes: list[str], options: BuildOptions
 ) -> list[NodeResult] | None:
     """Returns the results of a run in which nothing changed, found and told without Spark; None where there is work."""
-    from runner.state.decide import State
     from runner.state.reuse import all_reused
 
     if not options.reuse:
         return None
     project = command.project()
-    results = all_reused(State(project, quality, full_refresh=options.full_refresh, checked=options.checked), nodes)
+    results = all_reused(options.state(project, quality), nodes)
     if results is not None:
         with Teller(project, nodes) as teller:
             for result in results:

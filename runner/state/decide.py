@@ -88,6 +88,7 @@ class State:
         force: build all the same.
         full_refresh: build incremental models anew.
         checked: False where models are published without checks.
+        window: True where the run is asked to do certain batches.
         now: the moment of the run.
         path_of: where a table is; below the target's warehouse by default.
     """
@@ -100,6 +101,7 @@ class State:
         force: bool = False,
         full_refresh: bool = False,
         checked: bool = True,
+        window: bool = False,
         now: datetime | None = None,
         path_of: Callable[[TableRef], Path] | None = None,
     ) -> None:
@@ -108,6 +110,7 @@ class State:
         self._force = force
         self._full_refresh = full_refresh
         self._checked = checked
+        self._window = window
         self._now = now or datetime.now(UTC)
         self._path_of = path_of or (lambda ref: ref.path(project.warehouse))
         self._nodes = {node.table: node for node in project.nodes()}
@@ -152,13 +155,16 @@ class State:
             checked=bool(now.checks),
         )
 
-    def metadata(self, unique_id: str, *, seconds: float, rows: int | None = None, warned: str = "") -> dict[str, Any]:
+    def metadata(
+        self, unique_id: str, *, seconds: float, rows: int | None = None, warned: str = "", incomplete: str = ""
+    ) -> dict[str, Any]:
         """Returns what the commit that publishes a decided model says of it.
 
         Args:
             seconds: how long it took so far.
             rows: how many it holds, where that is known.
             warned: the warning that it is published with.
+            incomplete: what a later run has to go on with, such as batches that failed; empty where it is done.
         """
         seen = self._seen[unique_id]
         return {
@@ -170,6 +176,7 @@ class State:
             "rows": rows,
             "finished_at": datetime.now(UTC).isoformat(),
             **({"warned": warned} if warned else {}),
+            **({"incomplete": incomplete} if incomplete else {}),
         }
 
     def parents_read(self, unique_id: str) -> Parents:
@@ -197,6 +204,8 @@ class State:
         building = [*self._requested(node), *_of_another(node, there)]
         if then is None:
             return building or [Reason(kind="new", text="it was built without a fingerprint")], []
+        if incomplete := there.said.get("incomplete"):
+            building.append(Reason(kind="new", text=str(incomplete)))
         building += [*_of_code(now, then), *_of_config(now, then), *_of_engine(now, then)]
         changes = [*_of_time(seen, then), *self._of_tables(seen.parents, there.said.get("parents") or {})]
         judging = list(_of_checks(now, then))
@@ -215,8 +224,8 @@ class State:
             yield Reason(kind="asked", text="--force")
         elif self._full_refresh and node.config.materialized == "incremental":
             yield Reason(kind="asked", text="--full-refresh")
-        elif node.config.is_microbatch:
-            yield Reason(kind="time", text="its batches of time: the last ones, and what is missing")
+        elif self._window and node.config.is_microbatch:
+            yield Reason(kind="asked", text="its batches were asked for")
 
     def _decide_source(self, node: SourceTable) -> Decision:
         now = check_digests(self._quality.asked(self._project, node.unique_id))

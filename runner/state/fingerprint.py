@@ -7,6 +7,7 @@ import base64
 import dataclasses
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ _IDLE = {
 }  # fmt: skip
 _LISTS = {"liquid_clustered_by", "merge_exclude_columns", "merge_update_columns", "partition_by", "unique_key"}
 _IDLE_SPARK = ("spark.sql.shuffle.", "spark.sql.adaptive.", "spark.sql.codegen.", "spark.sql.autoBroadcast")
+_JINJA_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _PYTHON_MOMENTS = {"current_timestamp", "localtimestamp", "now", "utcnow", "time", "rand", "randn", "uuid", "uuid4"}
 _PYTHON_DAYS = {"current_date", "curdate", "today"}
 
@@ -103,10 +105,12 @@ def fingerprint(project: Project, model: Model, suite: Suite | None, *, now: dat
     texts, macros, variables = _rendered(project, model)
     kind = "python" if model.language == "python" else "sql"
     ticks = [_python_clock(text) if kind == "python" else clock(text) for text in texts]
+    if model.config.is_microbatch:  # there may be a new batch
+        ticks.append("run" if model.config.values.get("batch_size") == "hour" else "day")
     tick = "run" if "run" in ticks else "day" if "day" in ticks else ""
     return Fingerprint(
         code=digest_of(" ".join(_python_digest(text) if kind == "python" else digest(text) for text in texts)),
-        config=_config(model),
+        config=_config(project, model),
         checks=check_digests(suite),
         macros=macros,
         variables=variables,
@@ -198,14 +202,21 @@ def _compiled(project: Project, model: Model, is_incremental: bool) -> tuple[Com
         ref for sql in recorder.asked for ref in tables_named(sql) if ref in _tables(project) and ref not in known
     ]
     asked = [*recorder.asked, *(["select current_timestamp()"] if beyond else [])]
+    if recorder.used:  # what its loops would give over the answers, nobody knows yet: their text counts
+        asked.append(_uncommented_jinja(model.raw_sql))
+        asked += [_uncommented_jinja(one.source) for one in project.files.macros if one.unique_id in model.macros]
     return found, "".join(f";\n{sql}" for sql in asked)
+
+
+def _uncommented_jinja(template: str) -> str:
+    return _JINJA_COMMENT.sub("", template)
 
 
 def _tables(project: Project) -> set[TableRef]:
     return {node.table for node in project.nodes()}
 
 
-def _config(model: Model) -> dict[str, str]:
+def _config(project: Project, model: Model) -> dict[str, str]:
     values = {name: value for name, value in model.config.values.items() if name not in _IDLE}
     values.setdefault("materialized", model.config.materialized)
     for name in _LISTS & values.keys():
@@ -216,9 +227,24 @@ def _config(model: Model) -> dict[str, str]:
         values["columns of the contract"] = [
             [one.name, one.data_type, _plain(getattr(one, "constraints", ()))] for one in model.columns
         ]
+    hooks = [str(values.get(name)) for name in ("pre_hook", "pre-hook", "post_hook", "post-hook") if values.get(name)]
+    if hooks:
+        values["macros of its hooks"] = _macros_named(project, " ".join(hooks))
     if values.get("persist_docs"):
         values["descriptions"] = [model.description, *([one.name, one.description] for one in model.columns)]
     return {name: scrubbed(_json(value)) for name, value in sorted(values.items()) if value is not None}
+
+
+def _macros_named(project: Project, text: str) -> dict[str, str]:
+    """Returns the digests of the macros that a text names, and of those that they name."""
+    sources = {macro.name: _uncommented_jinja(macro.source) for macro in project.files.macros}
+    found: dict[str, str] = {}
+    waiting = [text]
+    while waiting:
+        for name in set(re.findall(r"\w+", waiting.pop())) & sources.keys() - found.keys():
+            found[name] = digest(sources[name])
+            waiting.append(sources[name])
+    return found
 
 
 def _python_digest(text: str) -> str:

@@ -100,7 +100,9 @@ class Settled:
         table = pa.table({column: pa.array(values, pa.int64()) for column in columns})
         write_deltalake(str(self.path(name)), table, mode=mode, commit_properties=properties)
 
-    def publish(self, name: str, *, seconds: float = 2.0, run_id: str = "run-1", **how: Any) -> None:
+    def publish(
+        self, name: str, *, seconds: float = 2.0, run_id: str = "run-1", incomplete: str = "", **how: Any
+    ) -> None:
         """Leaves a model as a run that builds it would."""
         project = self.project()
         state = State(project, load_quality(project), now=self.now, **how)
@@ -108,7 +110,7 @@ class Settled:
         assert isinstance(model, Model)
         state.decide(model.unique_id)
         said = {"sluice": 1, "run_id": run_id, "model": model.unique_id}
-        said |= state.metadata(model.unique_id, seconds=seconds)
+        said |= state.metadata(model.unique_id, seconds=seconds, incomplete=incomplete)
         if model.config.materialized == "view":
             sql = compile_model(project, model).sql
             path = model.table.path(project.warehouse)

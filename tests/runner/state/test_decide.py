@@ -217,6 +217,52 @@ def test_commits_say_what_they_did(settled: Settled) -> None:
     assert (first.version, first.changes_rows, first.columns is None) == (0, True, False)
 
 
+MICROBATCH = """{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='at', batch_size='%s',
+begin='2026-01-01') }}select revenue from {{ ref('totals') }}"""
+
+
+def test_a_microbatch_model_waits_for_its_next_batch(settled: Settled) -> None:
+    file = settled.root / "models/report.sql"
+    file.write_text(MICROBATCH % "day")
+    settled.publish("report")
+    assert settled.why("report") == "reuse"
+    assert settled.why("report", window=True) == "build: its batches were asked for"
+    settled.now += timedelta(days=1)
+    assert settled.why("report") == "build: current_date was 2026-11-21, is 2026-11-22"
+    file.write_text(MICROBATCH % "hour")
+    settled.publish("report")
+    assert settled.why("report").startswith("build: its SQL gives another result each time")
+
+
+def test_what_a_run_could_not_finish_goes_on(settled: Settled) -> None:
+    settled.publish("report", incomplete="some of its batches failed")
+    assert settled.why("report") == "build: some of its batches failed"
+    settled.publish("report")
+    assert settled.why("report") == "reuse"
+
+
+def test_a_macro_of_a_hook_counts(settled: Settled) -> None:
+    settled.edit("models/report.sql", "select", "{{ config(post_hook='select {{ doubled(1) }}') }}select")
+    settled.publish("report")
+    assert settled.why("report") == "reuse"
+    settled.edit("macros/doubled.sql", "* 2", "* 3")
+    assert settled.why("report").startswith("build: macros of its hooks: ")
+
+
+ASKING = """{% set found = run_query("select 1 from " ~ ref("totals")) %}
+select {% if execute %}{% for row in found.rows %}{{ row[0] }} + {% endfor %}{% endif %}0"""
+
+
+def test_a_template_that_asks_the_warehouse_counts_by_its_text(settled: Settled) -> None:
+    (settled.root / "models/report.sql").write_text(ASKING)
+    settled.publish("report")
+    assert settled.why("report") == "reuse"
+    settled.edit("models/report.sql", "{% for", "{# each #}{% for")
+    assert settled.why("report") == "reuse"
+    settled.edit("models/report.sql", "}} +", "}} -")
+    assert settled.why("report") == "build: its SQL changed"
+
+
 def test_a_fingerprint_is_read_as_it_was_stored() -> None:
     written = Fingerprint(code="c", config={"a": "1"}, checks=None, text="\n".join(["select 'é'"] * 100))
     stored = json.loads(json.dumps(written.stored()))

@@ -69,6 +69,13 @@ FILES = {
         """,
     "models/kind_list.sql": "select collect_set(kind) as kinds from {{ ref('stg_kinds') }}",
     "models/lonely.sql": "select 1 as one",
+    "seeds/cities.csv": "city,size\nUlm,1\nBonn,2\n",
+    "models/cities_counted.sql": "select count(*) as city_count from {{ ref('cities') }}",
+    "models/widened.sql": """
+        {% set found = run_query("select max(total) as total from " ~ ref("stg_orders")) %}
+        select {% if execute %}{% for row in found.rows %}{{ row[0] }} + {% endfor %}{% endif %}0 as largest
+        from {{ ref('stg_orders') }} limit 1
+        """,
     "expectations/suites/totals.yml": """
         model: totals
         description: What must be true of the totals.
@@ -89,7 +96,7 @@ models:
   - name: merged
     columns: [{name: order_id, description: The order.}]
 """
-OF_ORDERS = {"totals", "largest", "report", "merged", "shop.orders"}
+OF_ORDERS = {"widened", "totals", "largest", "report", "merged", "shop.orders"}
 
 
 @dataclass
@@ -126,7 +133,7 @@ class Shop:
         options = BuildOptions(threads=2, reuse=True)
         builder = Builder(project, quality, self.spark, run_id="run-1", options=options)
         builder.state = State(project, quality, now=self.now, **how)
-        return State(project, quality, now=self.now, **how), project.select(kinds=("model", "source")), builder
+        return State(project, quality, now=self.now, **how), project.select(kinds=("model", "source", "seed")), builder
 
     def run(self, **how: bool) -> dict[str, NodeResult]:
         """Runs everything; returns the results by the names that people write."""
@@ -150,8 +157,21 @@ def shop(spark: SparkSession, write: Write) -> Shop:
     return made
 
 
-ALL = {"stg_orders", "stg_kinds", "totals", "largest", "report", "merged", "kind_list", "lonely", "shop.orders"}
-BELOW_VIEW = {"stg_orders", "totals", "largest", "report", "merged"}
+ALL = {
+    "widened",
+    "cities",
+    "cities_counted",
+    "stg_orders",
+    "stg_kinds",
+    "totals",
+    "largest",
+    "report",
+    "merged",
+    "kind_list",
+    "lonely",
+    "shop.orders",
+}
+BELOW_VIEW = {"widened", "stg_orders", "totals", "largest", "report", "merged"}
 
 
 def moved(shop: Shop, old: str, new: str) -> None:
@@ -287,6 +307,19 @@ EDITS: list[tuple[str, Callable[[Shop], object], set[str], str]] = [
         ),
         {"stg_kinds", "kind_list"},
         'materialized: "view" → "table"',
+    ),
+    ("a seed", lambda shop: shop.edit("seeds/cities.csv", "Bonn", "Köln"), {"cities", "cities_counted"}, "changed"),
+    (
+        "what a template makes of an answer",
+        lambda shop: shop.edit("models/widened.sql", "{{ row[0] }} +", "{{ row[0] }} * 2 +"),
+        {"widened"},
+        "its SQL changed",
+    ),
+    (
+        "a comment in a template that asks",
+        lambda shop: shop.edit("models/widened.sql", "{% for", "{# each #}{% for"),
+        set(),
+        "",
     ),
     ("--full-refresh", lambda shop: {"full_refresh": True}, {"merged"}, "--full-refresh"),
     (
