@@ -6,12 +6,8 @@ from collections.abc import Collection, Hashable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from runner.errors import FormatError, did_you_mean
 from runner.recall import note_text, piece
-
-_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Section(dict[str, Any]):
@@ -120,8 +116,11 @@ def read_yaml(path: Path, *, name: str | None = None) -> Section:
 
 def parse_yaml(text: str, file: str) -> Section:
     """Parses YAML text whose top level is a mapping; see `read_yaml`."""
+    import yaml  # slow to import, and needed only where something is read
+
+    kind: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        loader = _Loader(text)
+        loader = kind(text)
         try:
             node = loader.get_single_node()
             value = Section(file, 1) if node is None else _value(node, loader, file)
@@ -138,8 +137,8 @@ def parse_yaml(text: str, file: str) -> Section:
     return value
 
 
-def _value(node: yaml.Node, loader: Any, file: str) -> Any:
-    if isinstance(node, yaml.MappingNode):
+def _value(node: Any, loader: Any, file: str) -> Any:
+    if node.id == "mapping":
         own = {id(key_node) for key_node, _ in node.value}
         loader.flatten_mapping(node)  # `<<: *anchor`: merged keys come first, and one's own win
         section = Section(file, node.start_mark.line + 1)
@@ -157,7 +156,7 @@ def _value(node: yaml.Node, loader: Any, file: str) -> Any:
             section[key] = _value(value_node, loader, file)
             section.lines[key] = line
         return section
-    if isinstance(node, yaml.SequenceNode):
+    if node.id == "sequence":
         return [_value(item, loader, file) for item in node.value]
     return loader.construct_object(node, deep=True)
 

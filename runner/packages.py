@@ -16,8 +16,8 @@ from runner.jinja.settings import SettingsRenderer
 from runner.model import Macro
 from runner.properties import Properties, read_properties
 from runner.recall import note_folder, note_text
+from runner.root import PROJECT_FILES
 
-PROJECT_FILES = ("project.yml", "dbt_project.yml")
 FileKind = Literal["model", "python", "seed", "snapshot", "test", "analysis"]
 TREES = {"models": "model", "seeds": "seed", "snapshots": "snapshot", "data_tests": "test", "tests": "test",
          "sources": "source", "analyses": "analysis", "exposures": "exposure", "unit_tests": "unit_test"}  # fmt: skip

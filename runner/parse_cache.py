@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from runner.recall import Reading, digest, environment_digest, reading
 
 if TYPE_CHECKING:
+    from runner.listing import Listing
     from runner.parse import Project
-    from runner.selectables import Listing
 
 FOLDER = "parse"
 _MAGIC = b"sluice parse 1\n"

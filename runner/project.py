@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from runner.documents import Section, read_yaml
-from runner.errors import FormatError, NotFoundError, ProjectError
+from runner.errors import FormatError, NotFoundError
 from runner.installed import package_folders
 from runner.jinja.settings import LATER, SettingsRenderer
 from runner.model import Macro, UnitTest
-from runner.packages import PROJECT_FILES, TREES, Package, read_document, read_package
+from runner.packages import TREES, Package, read_document, read_package
 
 _TARGET_KEYS = {
     "warehouse",
@@ -112,20 +112,6 @@ class Files:
     def target_folder(self) -> Path:
         """Where artifacts, compiled SQL and reports are written."""
         return self.root / "target"
-
-
-def find_root(start: Path) -> Path:
-    """Returns the project's folder: `start` or the nearest folder above it that holds a project file.
-
-    Raises:
-        ProjectError: there is none.
-    """
-    for folder in (start, *start.parents):
-        if any((folder / name).is_file() for name in PROJECT_FILES):
-            return folder
-    raise ProjectError(
-        "no project here: neither this folder nor one above it has project.yml. Go there, or pass --project-dir."
-    )
 
 
 def read_files(root: Path, *, target: str | None = None, variables: Mapping[str, Any] | None = None) -> Files:

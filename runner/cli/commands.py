@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from runner.errors import NothingSelected, ProjectError
-from runner.render import scrubbed
 
 _COMMANDS = {
     "demo": ("runner.cli.demo", "Simulate a small shop, land it, build and check all models, write the report."),
@@ -90,6 +89,8 @@ def main(arguments: list[str] | None = None) -> Any:
     except NothingSelected as error:
         _end(f"run: {error} There is nothing to do.", 0)
     except ProjectError as error:
+        from runner.render import scrubbed
+
         _end(f"run: {scrubbed(str(error))}", 2)
     except click.UsageError as error:
         message = error.format_message()

@@ -8,27 +8,26 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import yaml
 
 from runner.cli.choose import Asked, choose, selection_options
 from runner.errors import ProjectError, did_you_mean
-from runner.parse import Project
 from runner.parse_cache import open_listing, open_project
-from runner.project import Target, find_root
-from runner.selectables import Listing
+from runner.root import find_root
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from rich.console import Console
 
     from runner.jinja.database import Database
+    from runner.listing import Listing
+    from runner.parse import Project
+    from runner.project import Target
     from runner.quality import Quality
     from runner.warm import Wanted
 
@@ -136,6 +135,7 @@ class Command:
                 session would see.
         """
         import logging
+        from concurrent.futures import ThreadPoolExecutor
 
         logging.getLogger(
             "SQLQueryContextLogger"
@@ -279,6 +279,8 @@ def parse_vars(_: click.Context, __: click.Parameter, value: str | None) -> dict
     """Reads --vars: a YAML mapping, e.g. '{days: 30}' or 'days: 30'."""
     if not value:
         return {}
+    import yaml
+
     try:
         found = yaml.safe_load(value)
     except yaml.YAMLError as error:

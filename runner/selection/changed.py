@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from runner.errors import ProjectError
@@ -38,6 +37,8 @@ def changed_files(root: Path, revision: str = "") -> set[str]:
 
 def _git(root: Path, *arguments: str) -> str | None:
     """Returns what git prints, None where it fails."""
+    import subprocess
+
     try:
         done = subprocess.run(
             ["git", "-C", str(root), "-c", "core.quotePath=false", *arguments],
