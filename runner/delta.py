@@ -189,10 +189,10 @@ def publish_changes(
     removes: set[Path] = set()
     for _, log in delta_log.commits(candidate, after=since):
         done = list(delta_log.actions(log))
-        for path in (_absolute(one["remove"], candidate) for one in done if "remove" in one):
+        for path in (file_of(one["remove"], candidate) for one in done if "remove" in one):
             if adds.pop(path, None) is None:
                 removes.add(path)
-        adds |= {_absolute(one["add"], candidate): one["add"] for one in done if "add" in one}
+        adds |= {file_of(one["add"], candidate): one["add"] for one in done if "add" in one}
     files = _replaced(table, published, removes) + [{"add": _moved(one, candidate, table)} for one in adds.values()]
     metadata = made.metadata
     if since < 0:  # new rows alone say nothing of the table
@@ -201,6 +201,35 @@ def publish_changes(
         metadata = {**metadata, "partitionColumns": list(partition_by)}
     said = _described(published, metadata, made.protocol, details)
     return _commit(table, published, [*said, *files], user_metadata, mode="Append", candidate=candidate)
+
+
+def restore(table: Path, version: int, *, user_metadata: Mapping[str, Any]) -> int:
+    """Makes a version's rows, columns and properties the published ones again, in one commit; returns the new version.
+
+    Raises:
+        ContractError: the version, or one of its files, is gone; nothing is published.
+    """
+    now = delta_log.read_snapshot(table)
+    name = f"{table.parent.name}.{table.name}"
+    try:
+        then = delta_log.read_snapshot(table, version=version)
+    except LookupError as error:
+        raise ContractError(f"{name}: its log no longer has version {version}. Choose a later one.") from error
+    gone = missing_files(table, then)
+    if gone:
+        raise ContractError(
+            f"{name}: {len(gone)} of the {len(then.files)} files of version {version} are gone, removed by a VACUUM "
+            f"({gone[0].name}). Choose a later version, or build it again."
+        )
+    adds = [{"add": {**add, "dataChange": True}} for key, add in then.files.items() if key not in now.files]
+    removes = [{"remove": _removal(add)} for key, add in now.files.items() if key not in then.files]
+    said = [] if _comparable(then.metadata) == _comparable(now.metadata) else [{"metaData": then.metadata}]
+    return _commit(table, now, [*said, *removes, *adds], user_metadata, mode="Overwrite")
+
+
+def missing_files(table: Path, snapshot: Snapshot) -> list[Path]:
+    """Returns the data files that a table's log names and that are not there."""
+    return [path for add in snapshot.files.values() if not (path := file_of(add, table)).exists()]
 
 
 def _published(table: Path, read_version: int | None) -> Snapshot:
@@ -309,7 +338,7 @@ def _removal(add: Mapping[str, Any]) -> Action:
 
 def _moved(action: Mapping[str, Any], candidate: Path, table: Path) -> Action:
     """Returns a candidate's `add` as the table's log has it: paths relative to the table."""
-    path = quote(os.path.relpath(_absolute(action, candidate), table.absolute()), safe="/=~-_.!*'()+,:@&$")
+    path = quote(os.path.relpath(file_of(action, candidate), table.absolute()), safe="/=~-_.!*'()+,:@&$")
     moved = {**action, "path": path, "dataChange": True}
     vector = action.get("deletionVector")
     if vector and vector["storageType"] == "u":  # named by a folder, and 20 characters for its id
@@ -319,13 +348,13 @@ def _moved(action: Mapping[str, Any], candidate: Path, table: Path) -> Action:
 
 def _replaced(table: Path, published: Snapshot, paths: Collection[Path]) -> list[Mapping[str, Any]]:
     """Returns the removals of published files, each named as the table's own log names it."""
-    current = {_absolute(add, table): add for add in published.files.values()}
+    current = {file_of(add, table): add for add in published.files.values()}
     if not current.keys() >= set(paths):
         raise _conflict(table)
     return [{"remove": _removal(current[path])} for path in paths]
 
 
-def _absolute(action: Mapping[str, Any], table: Path) -> Path:
+def file_of(action: Mapping[str, Any], table: Path) -> Path:
     """Returns the path of a logged file: logged URL-encoded, relative to its table or as an absolute URI."""
     return Path(os.path.normpath(table.absolute() / unquote(urlparse(action["path"]).path)))
 

@@ -86,27 +86,41 @@ def actions(path: Path) -> Iterator[Action]:
             yield json.loads(line)
 
 
-def read_snapshot(table: Path) -> Snapshot:
-    """Returns the table at its newest version: the last checkpoint, and what was committed since."""
+def read_snapshot(table: Path, *, version: int | None = None) -> Snapshot:
+    """Returns the table at a version, the newest by default: the last checkpoint, and what was committed since.
+
+    Raises:
+        LookupError: its log does not reach that version, or not back to it.
+    """
     found = Snapshot()
-    found.version, parts = _checkpoint(table / LOG)
+    found.version, parts = _checkpoint(table / LOG, until=version)
     for part in parts:
         for action in _rows(part):
             found.apply(action)
-    for version, path in commits(table, after=found.version):
+    for number, path in commits(table, after=found.version):
+        if version is not None and (number > version or number != found.version + 1):
+            break
         for action in actions(path):
             found.apply(action)
-        found.version = version
+        found.version = number
+    if version is not None and found.version != version:
+        raise LookupError(f"{table}: version {version}")
     return found
 
 
-def _checkpoint(log: Path) -> tuple[int, list[Path]]:
-    """Returns the newest complete checkpoint and its files; -1 and none where there is none."""
+def _checkpoint(log: Path, *, until: int | None = None) -> tuple[int, list[Path]]:
+    """Returns the newest complete checkpoint and its files; -1 and none where there is none.
+
+    Args:
+        until: the newest version that counts.
+    """
     by_version: dict[int, list[tuple[Path, int]]] = {}
     for path in sorted(log.glob("*.checkpoint*.parquet")):
         if match := _CHECKPOINT.fullmatch(path.name):
             by_version.setdefault(int(match[1]), []).append((path, int(match[3] or 1)))
     for version in sorted(by_version, reverse=True):
+        if until is not None and version > until:
+            continue
         files = by_version[version]
         single = [path for path, parts in files if parts == 1]
         if single:

@@ -12,6 +12,11 @@ _STATE = re.compile(r"\s*SQLSTATE: \w+")
 _CAUSE = re.compile(r"^(?:Caused by: |: )[\w.$]+(?:Exception|Error): (\[[A-Z_.]+\])", re.MULTILINE)
 _CONDITION = re.compile(r"^\[([A-Z_.]+)\]\s*")
 
+_GONE = re.compile(
+    r"FAILED_READ_FILE\.(?:FILE_NOT_EXIST|DBR_FILE_NOT_EXIST)\S*\s.*?while reading file (?:file:)?(\S+?\.parquet)",
+    re.DOTALL,
+)
+
 
 def explain(error: Exception, compiled: Compiled, compiled_path: Path | None = None) -> str:
     """Returns *file:line: what Spark says.*, with the compiled file's path where there is one.
@@ -37,6 +42,11 @@ def from_spark(error: Exception) -> bool:
 
 def first_words(error: Exception) -> str:
     """Returns what Spark says without its plan, stack, state and condition code: one line."""
+    if gone := _GONE.search(str(error)):
+        return (
+            f"a data file is gone: {gone.group(1)}. A VACUUM removed it, of this table or of the one that it is a shallow "
+            "clone of. Clone it again (`run clone`), go back to a version whose files are there (`run restore`), or build it."
+        )
     lines = _root_cause(str(error)).strip().splitlines() or [type(error).__name__]
     kept: list[str] = []
     for line in lines:

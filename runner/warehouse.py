@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _VIEW = "view.json"
+_KEPT = "_versions"  # a folder with the definitions that were published before
+_MOST_KEPT = 50
 _KIND = re.compile(r"^Type: (\w+)$", re.MULTILINE)
 _PLACE = re.compile(r"^Location: file:(?://)?(/.*)$", re.MULTILINE)
 
@@ -113,15 +115,35 @@ def publish_view(path: Path, *, sql: str, inputs: Sequence[TableRef], metadata: 
     text = json.dumps(said, indent=1, default=str)
     partial = path / f".{_VIEW}.{os.getpid()}.{threading.get_ident()}"
     partial.write_text(text, encoding="utf-8")
+    if is_view(path) and read_view(path)["sql"] != sql:
+        _keep_view(path)
     partial.replace(path / _VIEW)
     for other in path.iterdir():
-        if other.name != _VIEW:
+        if other.name not in (_VIEW, _KEPT):
             shutil.rmtree(other) if other.is_dir() else other.unlink()
+
+
+def _keep_view(path: Path) -> None:
+    """Keeps the definition that is about to be replaced, the last of them only."""
+    kept = path / _KEPT
+    kept.mkdir(exist_ok=True)
+    numbers = sorted(int(one.stem) for one in kept.glob("*.json") if one.stem.isdigit())
+    shutil.copyfile(path / _VIEW, kept / f"{(numbers[-1] if numbers else -1) + 1:06d}.json")
+    for number in numbers[: len(numbers) + 1 - _MOST_KEPT]:
+        (kept / f"{number:06d}.json").unlink(missing_ok=True)
+
+
+def view_versions(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Returns a view's definitions by number, oldest first; the last one is the published one."""
+    kept = sorted((path / _KEPT).glob("*.json"))
+    found = [(int(one.stem), json.loads(one.read_text(encoding="utf-8"))) for one in kept if one.stem.isdigit()]
+    return [*found, ((found[-1][0] if found else -1) + 1, read_view(path))]
 
 
 def withdraw_view(path: Path) -> None:
     """Removes a view's definition, after a table was published at the same path."""
     (path / _VIEW).unlink(missing_ok=True)
+    shutil.rmtree(path / _KEPT, ignore_errors=True)
 
 
 def standing(spark: SparkSession, schema: str) -> dict[TableRef, str]:

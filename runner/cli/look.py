@@ -14,6 +14,7 @@ from runner import delta
 from runner.cli.defer import defer_options, start_deferring
 from runner.cli.session import Command, project_options, say, select_options
 from runner.compile import compile_model, compile_text, write_compiled
+from runner.environments.clone import refers_elsewhere
 from runner.errors import NotFoundError, ProjectError
 from runner.materialize import goes_on
 from runner.model import Model, SourceTable
@@ -84,6 +85,9 @@ def show_command(command: Command, name: str, limit: int, edited: bool, output: 
     node = project.node(node.unique_id)
     path = node.table.path(project.warehouse)
     if not edited and not is_view(path) and delta.is_table(path):
+        if refers_elsewhere(path):  # a shallow clone, which Spark alone reads
+            _run_query(command, f"select * from {node.table}", limit, output, None)
+            return
         print_rows(*delta.first_rows(path, limit), output=output)
         return
     if isinstance(node, SourceTable):

@@ -1,0 +1,153 @@
+"""run restore: back to a published version, one table or a set, all or none; and publishing a set together."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runner import delta
+from runner.environments.together import Step, publish_together, recover
+from runner.warehouse import read_view, view_versions
+
+if TYPE_CHECKING:
+    from tests.runner.environments.conftest import Town
+
+
+def ids(town: Town, name: str = "priced") -> list[int]:
+    return [row["order_id"] for row in town.rows(name)]
+
+
+def test_tables_and_views_go_back_alone_and_together(town: Town) -> None:
+    town.land((1, 10.0))
+    town.build()
+    first = delta.metadata(town.path("priced"))["run_id"]
+    town.land((2, 20.0), (3, 1.0))
+    town.file("models/staging/stg_orders.sql", "select order_id, total, 1 as one from {{ source('shop', 'orders') }}")
+    town.file("models/priced.sql", "select order_id, total, total * 3 as doubled from {{ ref('stg_orders') }}")
+    town.build()
+    second = delta.metadata(town.path("priced"))["run_id"]
+
+    dry = town.run("restore", "priced", "--version", "0", "--target", "prod", "--dry-run")
+    assert dry.err.startswith("would go  priced  version 1 -> 0  of ") and dry.err.endswith("run: 1 to restore.\n")
+    assert ids(town) == [2, 3]
+    one = town.run("restore", "priced", "--version", "0", "--target", "prod")
+    assert (one.code, one.err.splitlines()[-1]) == (0, "run: 1 restored."), one.err
+    assert ids(town) == [1]
+    said = delta.metadata(town.path("priced"))
+    assert (said["run_id"], said["restored"]["version"], delta.version(town.path("priced"))) == (first, 0, 2)
+    spark = town.spark.read.format("delta").load(str(town.path("priced")))
+    assert [(row.order_id, float(row.doubled)) for row in spark.collect()] == [(1, 20.0)]
+    assert (
+        town.run("restore", "priced", "--version", "0", "--target", "prod").err == "run: 0 restored, 1 there already.\n"
+    )
+    town.run("restore", "priced", "--version", "1", "--target", "prod")
+    assert ids(town) == [2, 3]
+
+    undone = town.run("restore", "--before", second[:8], "--target", "prod")
+    assert undone.code == 0, undone.err
+    assert [line.split()[1] for line in undone.err.splitlines()[:-1]] == ["stg_orders", "priced", "totals"]
+    assert ids(town) == [1]
+    assert "one" not in read_view(town.path("stg_orders", schema="marts_staging"))["sql"]
+    assert town.rows("totals")[0]["order_count"] == 1
+    again = town.run("restore", "--run", second, "--target", "prod")
+    assert (again.code, ids(town), town.rows("totals")[0]["order_count"]) == (0, [2, 3], 2)
+    assert len(view_versions(town.path("stg_orders", schema="marts_staging"))) == 4
+    early = town.run("restore", "priced", "--before", "2001-01-01", "--target", "prod")
+    assert early.err.startswith("run: priced had not been published then. Its first version that is left is of 2")
+
+    for file in town.path("priced").rglob("*.parquet"):
+        if "candidate" in str(file) and file.stat().st_nlink == 1:
+            file.unlink()
+    gone = town.run("restore", "priced", "--version", "0", "--target", "prod")
+    assert "files of version 0 are gone, removed by a VACUUM (" in gone.err
+    assert gone.err.endswith("Nothing was restored. Choose a later version, or build it again.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "run: say where to go back to: one of --version N, --run RUN_ID, --before RUN_ID or TIME.\n"),
+        (["--version", "1", "--run", "a"], "run: say where to go back to: one of --version N, --run RUN_ID, --before RUN_ID or TIME.\n"),
+        (["--version", "1"], "run: --version is of one table, and 3 are selected. Name one model.\n"),
+        (["priced", "--version", "1"], "run: priced has not been built. Build it: run models --select +priced\n"),
+        (["--run", "abc"], 'run: no run "abc" has published anything here. The last ones: none.\n'),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_restored_is_said(town: Town, arguments: list[str], message: str) -> None:
+    said = town.run("restore", *arguments)
+    assert (said.code, said.err) == (2, message)
+
+
+def table(path: Path, *versions: int) -> Path:
+    """Writes a table with one row a version."""
+    import pyarrow as pa
+    from deltalake import CommitProperties, write_deltalake
+
+    for number in versions:
+        said = {"sluice": 1, "model": "model.t.a", "run_id": f"run-{number}"}
+        write_deltalake(
+            str(path),
+            pa.table({"n": [number]}),
+            mode="overwrite",
+            commit_properties=CommitProperties(custom_metadata={"userMetadata": json.dumps(said)}),
+        )
+    return path
+
+
+def value(path: Path) -> int:
+    return int(delta.first_rows(path, 1)[1][0]["n"])
+
+
+def back(path: Path, journal: str) -> int:
+    return delta.restore(path, 0, user_metadata={"sluice": 1, "model": "m", "journal": journal})
+
+
+def test_a_set_is_published_whole_or_not_at_all(tmp_path: Path) -> None:
+    first, second = table(tmp_path / "s/a", 1, 2), table(tmp_path / "s/b", 1, 2)
+
+    def fails(_: str) -> int:
+        raise RuntimeError("in the way")
+
+    steps = [
+        Step(label="a", table=first, act=lambda journal: back(first, journal)),
+        Step(label="b", table=second, act=fails),
+    ]
+    with pytest.raises(RuntimeError, match="in the way"):
+        publish_together(tmp_path, steps)
+    assert (value(first), value(second)) == (2, 2)
+    assert list((tmp_path / "_sluice").iterdir()) == []
+    done = publish_together(
+        tmp_path, [steps[0], Step(label="b", table=second, act=lambda journal: back(second, journal))]
+    )
+    assert (done, value(first), value(second)) == ([4, 2], 1, 1)
+
+
+DYING = """
+import os, sys
+from pathlib import Path
+from runner import delta
+from runner.environments.together import Step, publish_together
+root = Path(sys.argv[1])
+def act(journal):
+    return delta.restore(root / "s/a", 0, user_metadata={"sluice": 1, "model": "m", "journal": journal})
+steps = [Step(label="a", table=root / "s/a", act=act), Step(label="b", table=root / "s/b", act=lambda _: os._exit(9))]
+publish_together(root, steps)
+"""
+
+
+def test_what_a_process_that_died_had_published_is_taken_back(tmp_path: Path) -> None:
+    first, second = table(tmp_path / "s/a", 1, 2), table(tmp_path / "s/b", 1, 2)
+    root = Path(__file__).resolve().parents[3]
+    died = subprocess.run(
+        [sys.executable, "-c", DYING, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(root)}, check=False
+    )
+    assert (died.returncode, value(first)) == (9, 1)
+    assert list(recover(tmp_path)) == [first]
+    assert (value(first), value(second)) == (2, 2)
+    assert list(recover(tmp_path)) == []
