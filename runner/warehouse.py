@@ -216,6 +216,13 @@ class Warehouse:
                 raise MissingTableError(ref)
             self._registered.add(ref)
 
+    def define(self, ref: TableRef, sql: str) -> None:
+        """Makes a query known to the session under a name; nothing is published."""
+        with self._lock:
+            self.spark.sql(f"create schema if not exists `{ref.schema}`")
+            self._define(ref, sql)
+            self._registered.add(ref)
+
     def frame(self, ref: TableRef) -> DataFrame:
         """Returns the published table as a frame; see `register`."""
         self.register(ref)

@@ -85,12 +85,12 @@ def diff_command(
     with command.spark() as spark, Differ(project, spark, leniency, keyless=no_key) as differ:
         diffs.append(differ.diff(model, wanted, key=keys))
         if output == "text":
-            click.echo("\n".join(_told(diffs[0])))
+            click.echo("\n".join(told(diffs[0])))
         if downstream:
             for found in differ.downstream(model, wanted, _below(command, node.unique_id, select)):
                 diffs.append(found)
                 if output == "text":
-                    click.echo("\n".join(_told(found, short=True)))
+                    click.echo("\n".join(told(found, short=True)))
     if output == "json":
         click.echo(json.dumps([_as_json(one) for one in diffs] if downstream else _as_json(diffs[0]), indent=1))
     elif downstream:
@@ -121,7 +121,7 @@ def _below(command: Command, unique_id: str, select: Sequence[str]) -> list[str]
     return [node for node in project.graph.order if node in below and node in chosen and node in project.buildable]
 
 
-def _told(diff: Diff, *, short: bool = False) -> list[str]:
+def told(diff: Diff, *, short: bool = False) -> list[str]:
     """Returns the lines that tell a comparison."""
     found = diff.comparison
     by = f"by {', '.join(found.key)}" if found.key else "whole rows (no key: give one with --key)"

@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 from runner import delta
+from runner.cli.as_of import AS_OF
 from runner.cli.defer import defer_options, start_deferring
 from runner.cli.session import Command, project_options, say, select_options
 from runner.compile import compile_model, compile_text, write_compiled
-from runner.environments.clone import refers_elsewhere
 from runner.errors import NotFoundError, ProjectError
 from runner.materialize import goes_on
 from runner.model import Model, SourceTable
@@ -72,19 +72,26 @@ def compile_command(
 @click.option("--limit", "-n", default=10, show_default=True, help="How many rows.")
 @click.option("--edited", is_flag=True, help="Run the model's SQL as it is in the file, over its built parents.")
 @click.option("--output", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print rows.")
+@AS_OF
 @project_options
 @defer_options
-def show_command(command: Command, name: str, limit: int, edited: bool, output: str) -> None:
+def show_command(command: Command, name: str, limit: int, edited: bool, output: str, as_of: str | None) -> None:
     """Show the first rows of a model or a landed table. A built table is read without Spark."""
     project = command.project()
     node: Model | SourceTable | None = project.models.get(name) or project.sources.get(name)
     if node is None:
         raise NotFoundError(f'no model is named "{name}".', name=name, known=[*project.models, *project.sources])
+    if as_of is not None:
+        text = node.raw_sql if edited and isinstance(node, Model) else f"select * from {_call(node)}"
+        _run_query(command, text, limit, output, None, as_of=as_of)
+        return
     start_deferring(command, [node.unique_id], read_only=not edited)
     project = command.project()
     node = project.node(node.unique_id)
     path = node.table.path(project.warehouse)
     if not edited and not is_view(path) and delta.is_table(path):
+        from runner.environments.clone import refers_elsewhere
+
         if refers_elsewhere(path):  # a shallow clone, which Spark alone reads
             _run_query(command, f"select * from {node.table}", limit, output, None)
             return
@@ -104,30 +111,47 @@ def show_command(command: Command, name: str, limit: int, edited: bool, output: 
 @click.argument("query")
 @click.option("--limit", "-n", default=100, show_default=True, help="How many rows at most.")
 @click.option("--output", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print rows.")
+@AS_OF
 @project_options
 @defer_options
-def sql_command(command: Command, query: str, limit: int, output: str) -> None:
+def sql_command(command: Command, query: str, limit: int, output: str, as_of: str | None) -> None:
     """Run a query with Jinja: run sql "select count(*) from {{ ref('clv') }}". A file's name ending in .sql is read."""
     from pathlib import Path
 
     text = Path(query).read_text(encoding="utf-8") if query.endswith(".sql") and Path(query).is_file() else query
     start_deferring(command, _all(command), read_only=True, quiet=True)
-    _run_query(command, text, limit, output, None)
+    _run_query(command, text, limit, output, None, as_of=as_of)
 
 
 def _all(command: Command) -> list[str]:
     return [node.unique_id for node in command.project().nodes()]
 
 
-def _run_query(command: Command, text: str, limit: int, output: str, model: Model | None) -> None:
+def _call(node: Model | SourceTable) -> str:
+    """Returns how a template names the node."""
+    if isinstance(node, SourceTable):
+        return f"{{{{ source('{node.source}', '{node.name}') }}}}"
+    return f"{{{{ ref('{node.name}'{f', v={node.version}' if node.version else ''}) }}}}"
+
+
+def _run_query(
+    command: Command, text: str, limit: int, output: str, model: Model | None, *, as_of: str | None = None
+) -> None:
+    from runner.environments import replay
     from runner.explain import first_words
     from runner.warehouse import Warehouse
 
     project = command.project()
+    then = replay.as_of(project, as_of) if as_of is not None else None
+    if then is not None:
+        project = then.project
     sql = text if model is not None else compile_text(project, text)
     with command.spark() as spark:
         warehouse = Warehouse(spark, project.warehouse)
-        for ref in _tables_in(project, sql):
+        named = _tables_in(project, sql)
+        if then is not None:
+            replay.define(warehouse, then, [node.unique_id for node in project.nodes() if node.table in named])
+        for ref in named:
             warehouse.register(ref)
         try:
             frame = spark.sql(sql).limit(limit)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli.as_of import AS_OF, replay_models
 from runner.cli.choose import chosen_quality
 from runner.cli.defer import defer_options, start_deferring
 from runner.cli.sample import build_sample, sample_options
@@ -45,6 +46,7 @@ FAST = click.option("--fail-fast", "-x", is_flag=True, help="Start nothing more 
 @THREADS
 @SINCE
 @UNTIL
+@AS_OF
 @project_options
 @defer_options
 @sample_options
@@ -59,6 +61,7 @@ def models_command(
     event_time_start: str | None,
     event_time_end: str | None,
     sample: Sample | None,
+    as_of: str | None,
 ) -> int:
     """Build models in order. Each is checked as a candidate and published only if its error-level checks pass.
 
@@ -69,8 +72,11 @@ def models_command(
     run models                      all
     run models --select clv+        clv and what depends on it
     run models --select +clv        clv and what it depends on
+    run models clv --as-of 5f3a9c   clv as its SQL is now, over what that run read: compared, not published
     """
     nodes = command.select(select, exclude)
+    if as_of is not None:
+        return replay_models(command, nodes, as_of)
     quality = chosen_quality(command, select, exclude)
     start_deferring(command, nodes, quality)
     options = build_options(
