@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.documents import Section
-from runner.errors import FormatError, NotFoundError, nearest
+from runner.errors import FormatError, NotFoundError, ProjectError, nearest
 from runner.incremental import check_incremental
 from runner.model import MATERIALIZATIONS, Config
 from runner.packages import Package
@@ -124,10 +124,14 @@ def _settings(level: Any) -> dict[str, Any]:
     }
 
 
-def check_config(config: Mapping[str, Any], place: str) -> None:
+def check_config(config: Mapping[str, Any], place: str, *, custom: Collection[str] = ()) -> None:
     """Checks a model's settings.
 
+    Args:
+        custom: the materializations that the project and its packages write in Jinja.
+
     Raises:
+        ProjectError: the materialization is one of those, which are not run.
         FormatError: a word that is nearly a setting's name, or settings that do not go together.
         NotFoundError: a materialization or strategy that does not exist.
     """
@@ -135,6 +139,11 @@ def check_config(config: Mapping[str, Any], place: str) -> None:
         if key not in CONFIGS and (near := nearest(key, CONFIGS)) and abs(len(near) - len(key)) <= 2:
             raise FormatError(f'{place}: there is no setting "{key}". Did you mean "{near}"?')
     materialized = config.get("materialized", "view")
+    if materialized in custom:
+        raise ProjectError(
+            f'{place}: materialized is "{materialized}", a materialization written in Jinja. Those are not run here: what '
+            f"they write could not be checked before it is published. Choose one of: {', '.join(MATERIALIZATIONS)}."
+        )
     if materialized not in MATERIALIZATIONS:
         raise NotFoundError(
             f'{place}: materialized is "{materialized}". It is one of: {", ".join(MATERIALIZATIONS)}.',

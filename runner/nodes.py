@@ -71,6 +71,11 @@ class Parser:
         self._versions = versions_of(files.packages)
         self._prefixes = {package.name: package.prefix for package in files.packages}
         self._docs = Docs(files.packages)
+        self._materializations = {
+            macro.name.removeprefix("materialization_").rpartition("_")[0]
+            for macro in files.macros
+            if macro.kind == "materialization"
+        }
         self._target = target_values(files.target)
         self._sources = self._enabled_sources()
         self._node_files = [file for package in files.packages for file in (*package.files, *_yaml_snapshots(package))]
@@ -195,7 +200,7 @@ class Parser:
         if file.kind == "python":
             check_python_config(config, place)
         if kind == "model":
-            check_config(config, place)
+            check_config(config, place, custom=self._materializations)
         name = version.name if version else file.name
         parents = self._parents(captured.refs, captured.sources, file.package, place)
         model = Model(

@@ -324,6 +324,15 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
         {**FILES, "tools/macros/at_least.sql": "{# what it does #}\n{% test at_least %}select 1{% endtest %}"},
         'tools/macros/at_least.sql:2: the test "at_least" needs parameters: {% test at_least(model, column_name) %}.',
     ),
+    "a materialization in Jinja": (
+        {
+            **FILES,
+            "macros/m.sql": "{% materialization insert_only, adapter='spark' %}{{ return({}) }}{% endmaterialization %}",
+            "models/orders.sql": "{{ config(materialized='insert_only') }} select 1",
+        },
+        'models/orders.sql: materialized is "insert_only", a materialization written in Jinja. Those are not run here: '
+        "what they write could not be checked before it is published. Choose one of: view, table, incremental, ephemeral.",
+    ),
     "a change of a table": (
         {**FILES, "models/orders.sql": "{% do adapter.drop_relation(this) %}select 1"},
         "models/orders.sql:1: adapter.drop_relation: a template changes no tables; only what has passed its checks is "
