@@ -63,7 +63,7 @@ def manifest(project: Project, *, invocation_id: str, compiled: Mapping[str, str
     for model in project.buildable.values():
         if model.group in members:
             members[model.group].append(model.unique_id)
-    return {
+    found: dict[str, Any] = {
         "metadata": {
             **_metadata("manifest/v12", invocation_id),
             "env": {"SLUICE_TARGET": project.files.target.name, "SLUICE_WAREHOUSE": _from_root(project)},
@@ -109,6 +109,9 @@ def manifest(project: Project, *, invocation_id: str, compiled: Mapping[str, str
         "unit_tests": {name: _unit_test_node(project, test) for name, test in project.unit_tests.items()},
         "functions": {},
     }
+    for part in ("nodes", "sources", "macros", "exposures", "groups", "unit_tests"):
+        _in_packages(project, found[part].values())
+    return found
 
 
 def _parent_map(project: Project) -> dict[str, list[str]]:
@@ -231,6 +234,23 @@ def _metadata(schema: str, invocation_id: str) -> dict[str, Any]:
     }
 
 
+def _version(label: str | None) -> str | int | float | None:
+    """Returns a version as it is written in YAML: a number where it is one."""
+    if label is None:
+        return None
+    return int(label) if label.isdigit() else float(label) if label.replace(".", "", 1).isdigit() else label
+
+
+def _in_packages(project: Project, nodes: Iterable[dict[str, Any]]) -> None:
+    """Writes paths of packages' files as dbt does: relative to the package."""
+    prefixes = {package.name: f"{package.prefix}/" for package in project.files.packages[1:]}
+    for node in nodes:
+        if (prefix := prefixes.get(node["package_name"])) is not None:
+            node["original_file_path"] = node["original_file_path"].removeprefix(prefix)
+            if node.get("patch_path"):
+                node["patch_path"] = node["patch_path"].replace(f"://{prefix}", "://")
+
+
 def _node(
     project: Project, node: Model | DataTest, sql: str | None, checksum: str, path: Path | None
 ) -> dict[str, Any]:
@@ -250,7 +270,7 @@ def _node(
         "unrendered_config": {},
         "created_at": 0.0,
         "raw_code": node.raw_sql.strip("\n"),
-        "refs": [{"name": ref.name, "package": ref.package, "version": ref.version} for ref in node.refs],
+        "refs": [{"name": ref.name, "package": ref.package, "version": _version(ref.version)} for ref in node.refs],
         "sources": [list(pair) for pair in node.sources],
         "metrics": [],
         "functions": [],
@@ -287,7 +307,7 @@ def _model_node(project: Project, model: Model, sql: str | None) -> dict[str, An
             "alias_types": True,
             "checksum": None,
         },
-        **(_OF_A_MODEL | {"access": model.access, "constraints": [_of_the_model(one) for one in model.constraints], "version": model.version, "latest_version": model.latest_version}
+        **(_OF_A_MODEL | {"access": model.access, "constraints": [_of_the_model(one) for one in model.constraints], "version": _version(model.version), "latest_version": _version(model.latest_version)}
            if model.resource_type == "model" else {}),
         **({"root_path": str(project.root)} if model.resource_type == "seed" else {}),
     }  # fmt: skip
@@ -364,7 +384,7 @@ def _exposure_node(exposure: Exposure) -> dict[str, Any]:
         "unrendered_config": {},
         "url": exposure.url or None,
         "depends_on": {"macros": [], "nodes": sorted(exposure.parents)},
-        "refs": [{"name": ref.name, "package": ref.package, "version": ref.version} for ref in exposure.refs],
+        "refs": [{"name": ref.name, "package": ref.package, "version": _version(ref.version)} for ref in exposure.refs],
         "sources": [list(pair) for pair in exposure.sources],
         "metrics": [],
         "created_at": 0.0,
@@ -428,7 +448,7 @@ def _source_node(project: Project, table: SourceTable) -> dict[str, Any]:
         "fqn": list(table.fqn),
         "source_name": table.source,
         "source_description": table.source_description,
-        "loader": table.store,
+        "loader": table.loader or table.store,
         "identifier": table.table.name,
         "quoting": {"database": None, "schema": None, "identifier": None, "column": None},
         "loaded_at_field": table.loaded_at_field,
@@ -444,7 +464,7 @@ def _source_node(project: Project, table: SourceTable) -> dict[str, Any]:
         "meta": dict(table.meta),
         "source_meta": {},
         "tags": list(table.tags),
-        "config": {"enabled": True},
+        "config": {"enabled": True, **table.config},
         "patch_path": None,
         "unrendered_config": {},
         "relation_name": str(table.table),

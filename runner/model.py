@@ -180,6 +180,7 @@ class SourceTable:
 
     Attributes:
         store: the kind of store it is a snapshot of (`mongodb`, `hbase`, …).
+        loader: what lands it, in the words of a project where nothing here does.
         key: the columns that name a record.
         files: the pattern of its files in the data folder; None where it cannot come from files.
         stored_as: its collection or table in the store; its own name where None.
@@ -194,6 +195,7 @@ class SourceTable:
     place: str
     fqn: tuple[str, ...]
     store: str = ""
+    loader: str = ""
     key: tuple[str, ...] = ()
     files: str | None = None
     stored_as: str | None = None

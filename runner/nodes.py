@@ -193,7 +193,8 @@ class Parser:
         kind = _TYPES[file.kind]
         version = self._versions.get((file.package, file.name)) if kind == "model" else None
         patch = version.patch if version else self._patches.get((file.package, kind, file.name))
-        config = self._configs.of(kind, file.package, file.folders, file.name)
+        tree = "model" if kind == "analysis" else kind
+        config = self._configs.of(tree, file.package, file.folders, file.name)
         config = merge_config(config, patch.config if patch else {})
         captured = self._captured(file, config)
         config = merge_config(config, captured.config)

@@ -270,6 +270,7 @@ def _tables(section: Section, path: PurePosixPath, above: tuple[str, ...]) -> It
             fqn=(*above, source, name),
             config=_table_config(section, source_config, table, table_config),
             store=_holder("store", section, what).text("store", what, ""),
+            loader=str(table.get("loader") or section.get("loader") or ""),
             key=key,
             files=_holder("files", table, label).get("files"),
             stored_as=_holder("stored_as", table, label).text("stored_as", label, "") or None,
