@@ -7,7 +7,7 @@ the columns of a view.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from runner import delta
@@ -15,7 +15,7 @@ from runner.errors import ProjectError
 from runner.jinja.database import NeedsSparkError, RelationKind
 from runner.jinja.result import ResultTable
 from runner.names import TableRef
-from runner.warehouse import Warehouse, is_view
+from runner.warehouse import Warehouse, exists, is_view
 
 _NAME = re.compile(r"\b([A-Za-z_]\w*)\.([A-Za-z_]\w*)\b")
 
@@ -27,21 +27,29 @@ class Introspection:
         root: the warehouse's folder.
         warehouse: gives the warehouse in a Spark session when it is first needed; None where there is to be none.
         known: tables that queries may name and that may stand in other warehouses; all others are looked for in this one.
+        columns: those of tables whose candidates are looked at, not what is published.
     """
 
     def __init__(
-        self, root: Path, warehouse: Callable[[], Warehouse] | None = None, known: Iterable[TableRef] = ()
+        self,
+        root: Path,
+        warehouse: Callable[[], Warehouse] | None = None,
+        known: Iterable[TableRef] = (),
+        columns: Mapping[TableRef, Sequence[tuple[str, str]]] | None = None,
     ) -> None:
         self._root = root
         self._open = warehouse
         self._warehouse: Warehouse | None = None
         self._known = {str(ref): ref for ref in known}
+        self._columns = columns or {}
 
     def kind(self, ref: TableRef) -> RelationKind | None:
         path = ref.path(self._root)
-        return "view" if is_view(path) else "table" if delta.is_table(path) else None
+        return "view" if is_view(path) else "table" if delta.is_table(path) or ref in self._columns else None
 
     def columns(self, ref: TableRef) -> Sequence[tuple[str, str]]:
+        if ref in self._columns:
+            return self._columns[ref]
         kind = self.kind(ref)
         if kind == "table":
             return delta.columns(ref.path(self._root))
@@ -63,7 +71,7 @@ class Introspection:
         warehouse = self._session(sql)
         for named in tables_named(sql):
             ref = self._known.get(str(named), named)
-            if self.kind(ref) is not None:
+            if exists(ref.path(self._root)):
                 warehouse.register(ref)
         try:
             frame = warehouse.spark.sql(sql)

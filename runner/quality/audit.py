@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from runner.introspection import Introspection
 from runner.model import DataTest, Model, SourceTable
 from runner.parse import Project
 from runner.quality.gather import Quality
@@ -67,7 +68,7 @@ class Audit:
             suite = Suite(model=node.label)
         suite.check_columns(frame.columns)
         with self._named(node, frame, wanted=is_candidate and bool(tests)) as relations:
-            queries = tuple(self._query(test, node, relations) for test in tests)
+            queries = tuple(self._query(test, node, relations, frame) for test in tests)
             suite = replace(suite, expectations=(*suite.expectations, *queries))
             inputs = {
                 name: frame if other == unique_id else self.warehouse.frame(self.project.node(other).table)
@@ -89,10 +90,18 @@ class Audit:
         finally:
             frame.sparkSession.catalog.dropTempView(view)
 
-    def _query(self, test: DataTest, node: Model | SourceTable, relations: Mapping[str, Relation]) -> Expectation:
-        """Returns a data test as an expectation of this table, with what else it reads made known to the session."""
+    def _query(
+        self, test: DataTest, node: Model | SourceTable, relations: Mapping[str, Relation], frame: DataFrame
+    ) -> Expectation:
+        """Returns a data test as an expectation of this table, with what else it reads made known to the session.
+
+        A test's macro may ask for columns; those of this table are the frame's.
+        """
         for table in tables_of(self.project, test):
             other = self.project.node(table)
             if other.label not in relations:
                 self.warehouse.register(other.table)
-        return query_of(self.project, test, node, relations)
+        own = [(field.name, field.dataType.simpleString()) for field in frame.schema]
+        known = [other.table for other in self.project.nodes()]
+        database = Introspection(self.project.warehouse, lambda: self.warehouse, known, columns={node.table: own})
+        return query_of(self.project, test, node, relations, database=database)

@@ -14,7 +14,7 @@ from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.graph import Graph
 from runner.model import DataTest, GenericTest, Model, SourceTable
 from runner.parse import Project
-from runner.quality.rendered import macro_of, query_of, tables_of
+from runner.quality.rendered import macro_of, tables_of, unasked_query_of
 
 _THRESHOLDS = ("warn_if", "error_if", "fail_calc", "limit")
 
@@ -56,7 +56,7 @@ class Quality:
         if not tests:
             return suite
         node = project.node(unique_id)
-        queries = tuple(query_of(project, test, node, {}) for test in tests)
+        queries = tuple(unasked_query_of(project, test, node) for test in tests)
         suite = suite or Suite(model=node.label)
         return replace(suite, expectations=(*suite.expectations, *queries))
 

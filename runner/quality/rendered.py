@@ -10,7 +10,9 @@ from expectations.checks.query import ALL_ROWS, ANY, QUERY
 from expectations.suite import Expectation
 from runner.compile import Compiled, compile_model, compile_text
 from runner.data_tests import read_call
-from runner.errors import FormatError
+from runner.errors import FormatError, ProjectError
+from runner.introspection import Recorder
+from runner.jinja.database import Database
 from runner.model import Config, DataTest, GenericTest, Model, SourceTable
 from runner.names import TableRef, check_identifier
 from runner.parse import Project
@@ -43,11 +45,19 @@ def macro_of(project: Project, test: DataTest) -> str:
     return name if project.renderer.has_macro(name, test.package) or project.renderer.has_macro(name) else ""
 
 
-def compile_test(project: Project, test: DataTest, relations: Mapping[str, Any]) -> Compiled:
+def compile_test(
+    project: Project,
+    test: DataTest,
+    relations: Mapping[str, Any],
+    *,
+    database: Database | None = None,
+    finding: bool = False,
+) -> Compiled:
     """Returns the test's SQL.
 
     Args:
         relations: what stands for a table, by its label: the candidate that is being judged.
+        database, finding: as `compile_model` takes them.
 
     Raises:
         ProjectError: the template is wrong, or the test's arguments are.
@@ -68,18 +78,45 @@ def compile_test(project: Project, test: DataTest, relations: Mapping[str, Any])
         parents=test.parents,
     )
     if test.test is None:
-        return compile_model(project, holder, relations=relations)
+        return compile_model(project, holder, relations=relations, database=database, finding=finding)
     text, given = _call(project, test, test.test)
-    return compile_model(project, holder, relations=relations, overrides={_GIVEN: given}, text=text)
+    return compile_model(
+        project,
+        holder,
+        relations=relations,
+        overrides={_GIVEN: given},
+        text=text,
+        database=database,
+        finding=finding,
+    )
 
 
-def query_of(project: Project, test: DataTest, node: Model | SourceTable, relations: Mapping[str, Any]) -> Expectation:
+def unasked_query_of(project: Project, test: DataTest, node: Model | SourceTable) -> Expectation:
+    """Returns a data test as an expectation without asking the warehouse anything: what it is, not what it finds."""
+    recorder = Recorder(project.warehouse)
+    try:
+        return query_of(project, test, node, {}, database=recorder)
+    except ProjectError:
+        if not recorder.used:
+            raise
+        return query_of(project, test, node, {}, finding=True)
+
+
+def query_of(
+    project: Project,
+    test: DataTest,
+    node: Model | SourceTable,
+    relations: Mapping[str, Any],
+    *,
+    database: Database | None = None,
+    finding: bool = False,
+) -> Expectation:
     """Returns a data test as an expectation of one of the tables that it reads.
 
     Args:
-        relations: see `compile_test`.
+        relations, database, finding: see `compile_test`.
     """
-    sql = compile_test(project, test, relations).sql
+    sql = compile_test(project, test, relations, database=database, finding=finding).sql
     config = test.config.values
     warn_if, error_if = str(config.get("warn_if") or ANY), str(config.get("error_if") or ANY)
     if test.severity == "warn":
