@@ -342,6 +342,9 @@ class UnitTest:
         expect: the rows that the model must give, in any order; only their columns are compared.
         macros: overridden results of macros, e.g. `is_incremental: true`.
         env_vars: overridden variables of the environment.
+        is_of_macro: True where `model` is the name of a macro.
+        arguments: of a macro's test, what it is called with: a list, or a mapping of names.
+        text: of a macro's test, the text that it must give; None where rows are expected.
     """
 
     name: str
@@ -353,6 +356,9 @@ class UnitTest:
     description: str
     place: str
     env_vars: Mapping[str, Any] = field(default_factory=dict)
+    is_of_macro: bool = False
+    arguments: Any = ()
+    text: str | None = None
     package: str = ""
     path: PurePosixPath = field(default_factory=PurePosixPath)
     config: Mapping[str, Any] = field(default_factory=dict)

@@ -418,6 +418,10 @@ class Parser:
         off = {model.name for model in disabled.values()}
         found = {}
         for test in self._files.unit_tests:
+            if test.is_of_macro:
+                if Config(values=test.config).enabled:
+                    found[test.unique_id] = test
+                continue
             if test.model in off and test.model not in models:
                 continue
             if test.model not in models:

@@ -14,7 +14,7 @@ from runner.jinja.settings import SettingsRenderer
 from runner.model import Column, Config, Exposure, GenericTest, Group, Rows, Severity, SourceTable, UnitTest
 from runner.names import TableRef, check_identifier
 
-_FILE_KEYS = {"version", "models", "sources", "unit_tests", "macros", "seeds", "snapshots", "exposures", "groups", "metrics",
+_FILE_KEYS = {"version", "models", "sources", "unit_tests", "macro_tests", "macros", "seeds", "snapshots", "exposures", "groups", "metrics",
               "analyses", "data_tests", "semantic_models", "saved_queries"}  # fmt: skip
 _MODEL_KEYS = {"name", "description", "config", "columns", "data_tests", "tests", "meta", "docs", "tags", "constraints",
                "access", "group", "latest_version", "deprecation_date", "time_spine", "versions", "relation", "arguments",
@@ -37,6 +37,7 @@ _TEST_SETTINGS = _TEST_KEYS - {"name", "description", "config", "arguments"}
 _CONSTRAINTS = ("check", "not_null", "unique", "primary_key", "foreign_key", "custom")
 _CONSTRAINT_KEYS = {"type", "name", "expression", "columns", "to", "to_columns", "warn_unenforced", "warn_unsupported"}
 _UNIT_KEYS = {"name", "model", "description", "given", "expect", "overrides", "config", "versions", "tags", "meta"}
+_MACRO_TEST_KEYS = {"name", "macro", "description", "args", "given", "expect", "overrides", "config"}
 _GIVEN_KEYS = {"input", "rows", "format", "fixture"}
 _EXPECT_KEYS = {"rows", "format", "fixture"}
 
@@ -125,6 +126,9 @@ def read_properties(
         for section in document.sections("unit_tests", "this file"):
             test = _unit_test(section, relative, project)
             _once(unit_tests, (test.model, test.name), test, f'the unit test "{test.name}"', test.place)
+        for section in document.sections("macro_tests", "this file"):
+            test = _macro_test(section, relative, project)
+            _once(unit_tests, (test.model, test.name), test, f'the test "{test.name}"', test.place)
         for section in document.sections("exposures", "this file"):
             exposure = _exposure(section, relative, (project, *folders))
             _once(exposures, exposure.name, exposure, f'the exposure "{exposure.name}"', exposure.place)
@@ -422,6 +426,38 @@ def _unit_test(section: Section, path: PurePosixPath, package: str) -> UnitTest:
         model=section.text("model", what),
         given=tuple(given),
         expect=_rows(expect, what),
+        vars=dict(overrides.section("vars", what)),
+        macros=dict(overrides.section("macros", what)),
+        env_vars=dict(overrides.section("env_vars", what)),
+        description=section.text("description", what, "").strip(),
+        place=section.place(),
+        package=package,
+        path=path,
+        config=dict(section.section("config", what)),
+    )
+
+
+def _macro_test(section: Section, path: PurePosixPath, package: str) -> UnitTest:
+    name = section.text("name", "a test of a macro")
+    what = f'test "{name}"'
+    section.check_keys(_MACRO_TEST_KEYS, what)
+    expect = section.section("expect", what)
+    expect.check_keys({*_EXPECT_KEYS, "text"}, f"what {what} expects")
+    if ("text" in expect) == bool(_EXPECT_KEYS & set(expect)):
+        raise FormatError(f"{section.place('expect')}: {what} expects a text, or rows: one of the two.")
+    given = section.section("given", what)
+    given.check_keys(_EXPECT_KEYS, f"the rows of {what}")
+    overrides = section.section("overrides", what)
+    overrides.check_keys({"vars", "macros", "env_vars"}, f"the overrides of {what}")
+    arguments = section.get("args", [])
+    return UnitTest(
+        name=name,
+        model=section.text("macro", what),
+        is_of_macro=True,
+        arguments=arguments if isinstance(arguments, (list, dict)) else [arguments],
+        text=str(expect["text"]) if "text" in expect else None,
+        given=(("rows", _rows(given, what)),) if given else (),
+        expect=Rows(place=section.place()) if "text" in expect else _rows(expect, what),
         vars=dict(overrides.section("vars", what)),
         macros=dict(overrides.section("macros", what)),
         env_vars=dict(overrides.section("env_vars", what)),

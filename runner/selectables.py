@@ -45,7 +45,7 @@ def selectables(
     found = [_source(node, made_of) if isinstance(node, SourceTable) else _model(node, made_of) for node in nodes]
     found += map(_exposure, exposures)
     found += (_test(test, made_of, by_id.get(test.attached or "")) for test in tests)
-    found += (_unit_test(unit, models[unit.model]) for unit in unit_tests)
+    found += (_unit_test(unit, None if unit.is_of_macro else models[unit.model]) for unit in unit_tests)
     inside = {name: prefix for name, prefix in prefixes.items() if str(prefix) != "."}
     for one in found:
         yield _in_package(one, inside[one.home]) if one.home in inside else one
@@ -155,7 +155,7 @@ def _test(test: DataTest, made_of: Callable[..., tuple[str, ...]], attached: Mod
     )
 
 
-def _unit_test(test: UnitTest, model: Model) -> Selectable:
+def _unit_test(test: UnitTest, model: Model | None) -> Selectable:
     return Selectable(
         id=test.unique_id,
         label=test.name,
@@ -163,7 +163,7 @@ def _unit_test(test: UnitTest, model: Model) -> Selectable:
         resource_type="unit_test",
         fqn=(test.package, *PurePosixPath(*test.path.parts[1:-1]).parts, test.model, test.name),
         path=str(test.path),
-        parents=(model.unique_id,),
+        parents=(model.unique_id,) if model else (),
         tags=Config(values=test.config).tags,
         config=test.config,
         package=test.package,

@@ -189,6 +189,7 @@ def _run_data_tests(
     store_failures: bool,
 ) -> list[dict[str, Any]]:
     from runner.build import Builder, BuildOptions
+    from runner.quality.rendered import rule
     from runner.quality.told import test_entries, unjudged
 
     project = command.project()
@@ -210,7 +211,8 @@ def _run_data_tests(
         for check in result.checks.results:
             if check.expectation.test_id in wanted:
                 status = statuses[check.expectation.test_id]
-                teller.tell(status, f"{label}: {check.title}", () if status == "pass" else (check.told,))
+                title = check.expectation.name or rule(project.tests[check.expectation.test_id])
+                teller.tell(status, f"{label}: {title}", () if status == "pass" else (check.told,))
 
     builder.check(nodes, ended=ended)
     return entries

@@ -9,6 +9,7 @@ given        written rows as frames of the right types
 run          a test's SQL over them, and what differs
 difference   the lines that say so
 final        the whole table after an incremental build
+macro        a macro called with arguments
 """
 
 from __future__ import annotations

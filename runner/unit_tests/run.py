@@ -20,6 +20,7 @@ from runner.render import Relation, env_var
 from runner.unit_tests.difference import differing_lines, plain
 from runner.unit_tests.final import final_table
 from runner.unit_tests.given import fixture_text, frame_of, known_types, mappings_of, refusal
+from runner.unit_tests.macro import as_query, caller, differing_text, names_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -81,6 +82,8 @@ def run_unit_test(project: Project, spark: SparkSession, test: UnitTest) -> Unit
     Raises:
         ProjectError: the test names an input or a column that does not exist, or a value that its type cannot hold.
     """
+    if test.is_of_macro:
+        return _run_macro_test(project, spark, test)
     model = project.models[test.model]
     if model.language != "sql":
         raise ProjectError(f'{test.place}: unit test "{test.name}" tests a model in Python; only SQL can be tested so.')
@@ -111,6 +114,25 @@ def run_unit_test(project: Project, spark: SparkSession, test: UnitTest) -> Unit
                 lambda: stack.enter_context(final_table(project, spark, compiled, before)),
                 spark,
             )
+    finally:
+        inputs.drop()
+
+
+def _run_macro_test(project: Project, spark: SparkSession, test: UnitTest) -> UnitTestResult:
+    model = caller(project, test)
+    compiled = _compiled(project, model, test, {}, names_of(test))
+    if test.text is not None:
+        message = differing_text(test.text, compiled.sql)
+        return UnitTestResult(test=test, passed=not message, message=message)
+    inputs = _Inputs(project, spark, test, model)
+    try:
+        for name, rows in test.given:
+            place = f"{test.place}: the given rows"
+            inputs.add(name, frame_of(project, spark, rows, {}, place, is_complete=False))
+            inputs.refuse(name, place)
+        rows_view = str(inputs.relations.get("rows", ""))
+        query = replace(compiled, body=as_query(compiled.body, rows_view))
+        return _compare(project, test, query, lambda: spark.sql(query.sql), spark)
     finally:
         inputs.drop()
 
@@ -153,7 +175,9 @@ class _Inputs:
             self._spark.catalog.dropTempView(str(relation))
 
 
-def _compiled(project: Project, model: Model, test: UnitTest, relations: Mapping[str, Any]) -> Compiled:
+def _compiled(
+    project: Project, model: Model, test: UnitTest, relations: Mapping[str, Any], names: Mapping[str, Any] | None = None
+) -> Compiled:
     overrides = {
         name: value for name, value in test.macros.items() if name not in ("is_incremental", "dbt.is_incremental")
     }
@@ -169,6 +193,7 @@ def _compiled(project: Project, model: Model, test: UnitTest, relations: Mapping
         relations=relations,
         variables=test.vars,
         overrides=overrides,
+        names=names,
     )
 
 

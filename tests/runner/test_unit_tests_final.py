@@ -78,7 +78,7 @@ def test_the_whole_table_and_what_the_query_gives(spark: SparkSession, write: Wr
     found = {one.test.name: one for one in run_unit_tests(project, spark, project.files.unit_tests, threads=2)}
     assert {name: one.message for name, one in found.items() if not one.passed} == {
         "wrong": "  not expected: order_id=1, total=10",
-        "no_incremental": 'models/_m.yml:39: unit test "no_incremental" expects a whole table of "totals", which is no '
+        "no_incremental": 'models/_m.yml:36: unit test "no_incremental" expects a whole table of "totals", which is no '
         'incremental model. Take "expect: table" out: its rows are the table.',
     }
 
