@@ -46,6 +46,7 @@ dbt: .venv/ready ## make the environment with dbt Core that tests and benchmarks
 lock: ## renew the lock files from pyproject.toml and tests/dbt/requirements.in (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --output-file requirements.lock
 	uv pip compile tests/dbt/requirements.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --output-file tests/dbt/requirements.lock
+	uv pip compile tests/orchestrators/requirements.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --output-file tests/orchestrators/requirements.lock
 
 clean: ## remove what was generated: data, warehouse, target; stops the servers, whose data are in target
 	@if [ -d target/services ]; then $(BIN)/python -m services down; fi
