@@ -69,6 +69,8 @@ LAYERS = (
     "unit_tests",
     "artifacts",
     "records",
+    "outcome",
+    "api",
     "environments",
     "samples",
     "lint",

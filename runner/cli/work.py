@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -257,58 +254,15 @@ def build_nodes(
 
 def finish(command: Command, results: Sequence[NodeResult], *, verb: str, data_docs: bool = False) -> int:
     """Writes artifacts and the report, tells the whole story in the last lines; returns the exit code."""
-    from runner.artifacts import catalog, manifest, run_results, write_artifact
-    from runner.records import write_record
+    from runner.outcome import Invocation, write_outcome
 
     project = command.own_project()
-    compiled = {result.unique_id: result.compiled_sql for result in results if result.compiled_sql is not None}
-    write_artifact(project, "manifest.json", manifest(project, invocation_id=command.invocation_id, compiled=compiled))
     which, options = invocation()
-    arguments = {**options, "which": which, "target": project.files.target.name}
-    write_artifact(
-        project,
-        "run_results.json",
-        run_results(
-            project, results, invocation_id=command.invocation_id, elapsed=command.elapsed, arguments=arguments
-        ),
-    )
-    write_record(
-        project,
-        results,
-        run_id=command.invocation_id,
-        command=which,
-        arguments=options,
-        started_at=datetime.now(UTC) - timedelta(seconds=command.elapsed),
-        seconds=command.elapsed,
-    )
-    write_artifact(project, "catalog.json", catalog(project, invocation_id=command.invocation_id))
-    report = write_reports(command, results, data_docs=data_docs)
+    asked = Invocation(run_id=command.invocation_id, command=which, arguments=options, seconds=command.elapsed)
+    pages = write_outcome(project, results, asked, data_docs=data_docs)
+    if pages.data_docs is not None:
+        say(f"     Data Docs: {pages.data_docs.relative_to(project.root)}")
     say(story(results, verb=verb, seconds=command.elapsed))
-    if report is not None:
-        say(f"     Report: {report.relative_to(project.root)}")
+    if pages.report is not None:
+        say(f"     Report: {pages.report.relative_to(project.root)}")
     return 1 if command.failed or any(result.stops for result in results) else 0
-
-
-def write_reports(command: Command, results: Sequence[NodeResult], *, data_docs: bool) -> Path | None:
-    """Writes the validation report of a run's checks; returns its page, None where nothing was checked."""
-    checked = [result.checks for result in results if result.checks is not None]
-    if not checked:
-        return None
-    from expectations.report import RunInfo, write_report
-
-    project = command.project()
-    run = RunInfo(
-        run_id=command.invocation_id or str(uuid.uuid4()),
-        project=project.files.name,
-        target=project.files.target.name,
-        seconds=command.elapsed,
-        finished_at=datetime.now(UTC),
-        withheld=tuple(project.node(result.unique_id).name for result in results if result.status == "withheld"),
-    )
-    page = write_report(checked, project.files.target_folder / "report", run=run)
-    if data_docs:
-        from expectations.docs import write_data_docs
-
-        docs = write_data_docs(checked, project.files.target_folder / "data_docs")
-        say(f"     Data Docs: {docs.relative_to(project.root)}")
-    return page
