@@ -30,8 +30,8 @@ from runner.model import Model, SourceTable
 from runner.outcome import Invocation, Pages, write_outcome
 from runner.parse import Project
 from runner.parse_cache import open_project
-from runner.project import find_root
 from runner.quality import Quality, load_quality
+from runner.root import find_root
 from runner.state.decide import State
 from runner.state.plan import Plan, make_plan
 from runner.state.reuse import all_reused
