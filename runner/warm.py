@@ -183,6 +183,11 @@ def _found_or_started(wanted: Wanted, say: Callable[[str], None]) -> State:
             retire(wanted, state)
         elif told:
             say("the warm session has ended; starting a fresh one")
+        else:
+            minutes = wanted.idle_seconds / 60
+            say(
+                f"Spark stays for the next commands, until {minutes:g} minutes after the last; run session stop ends it"
+            )
         return _start(wanted, digest)
 
 

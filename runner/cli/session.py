@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -141,11 +142,11 @@ class Command:
             "SQLQueryContextLogger"
         ).disabled = True  # failed queries are told by the runner, with their line
         opened = self._opened(small=small, stores=stores, private=private)
-        with status("starting Spark"), ThreadPoolExecutor(1) as beside:
-            if checks:  # Great Expectations is slow to import; Spark's start leaves a core free
-                from expectations.validate import preload
+        if checks:  # Great Expectations is slow to import; who needs it first waits for the rest of it
+            from expectations.validate import preload
 
-                beside.submit(preload)
+            threading.Thread(target=preload, daemon=True).start()
+        with status("starting Spark"):
             session = opened.__enter__()
         try:
             yield session

@@ -33,11 +33,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def processes(folder: Path, *commands: list[str]) -> Iterator[list[Path]]:
-    """Runs programs of Spark with a log each, and ends them."""
+def processes(folder: Path, *commands: list[str], memory: str = "400m") -> Iterator[list[Path]]:
+    """Runs servers of Spark with a log each, and ends them."""
     folder.mkdir(parents=True)
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SPARK_HOME")}
-    environment |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": "400m"}
+    environment |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": memory}
     logs = [folder / f"{number}.log" for number in range(len(commands))]
     running = []
     try:
@@ -152,7 +152,7 @@ def test_a_spark_connect_server(shop: Callable[[str], Path], tmp_path: Path) -> 
         f"{{warehouse: warehouse, schema: marts, remote: 'sc://127.0.0.1:{port}', "
         "spark: {spark.sql.shuffle.partitions: '2'}}"
     )
-    with processes(tmp_path / "server", server) as logs:
+    with processes(tmp_path / "server", server, memory="1g") as logs:
         wait_for(port, logs[0])
         check_build(root)
         project = root / "project.yml"
