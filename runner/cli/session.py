@@ -136,7 +136,6 @@ class Command:
                 session would see.
         """
         import logging
-        from concurrent.futures import ThreadPoolExecutor
 
         logging.getLogger(
             "SQLQueryContextLogger"
