@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from expectations.arrays import np
 
-Counts = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Counts = NDArray[np.float64]
 
 BIN = 0.05  # width of a bin, natural logarithm: 5 %
 _WIDTHS = (1, 2, 4, 8)  # bins in a band: 5 % to 49 % wide

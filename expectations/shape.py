@@ -7,14 +7,17 @@ dispersion, the tails, ties and the distance to another distribution.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from expectations.arrays import np
 
-Grid = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Grid = NDArray[np.float64]
 
 STEPS = 200
-PROBABILITIES: Grid = np.linspace(0.0, 1.0, STEPS + 1)
+PROBABILITIES = tuple(step / STEPS for step in range(STEPS + 1))
 _ACCURACY = 10_000  # percentile_approx is off by at most 1/accuracy of the rows
 
 

@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlparse
@@ -36,6 +37,26 @@ _OF_THE_FILES = ("delta.columnMapping.", "delta.enableRowTracking", "delta.rowTr
 _KEEPS_ROWS = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "FSCK"}
 
 
+def opened(path: Path) -> DeltaTable:
+    """Returns the table as it is now, to be looked at and not changed: opened anew only when its log has grown.
+
+    Raises:
+        TableNotFoundError: there is no table.
+    """
+    log = path / "_delta_log"
+    try:
+        names = [one.name for one in log.iterdir()]
+        found = log.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return DeltaTable(str(path))
+    return _opened(str(path), (found.st_ino, found.st_mtime_ns, max(names, default=""), len(names)))
+
+
+@lru_cache(maxsize=512)
+def _opened(path: str, log: tuple[int, int, str, int]) -> DeltaTable:
+    return DeltaTable(path)
+
+
 def is_table(path: Path) -> bool:
     """True where `path` holds a Delta table with at least one commit."""
     return (path / "_delta_log").is_dir() and DeltaTable.is_deltatable(str(path))
@@ -44,7 +65,7 @@ def is_table(path: Path) -> bool:
 def version(path: Path) -> int | None:
     """Returns the newest version of the table, or None where there is no table."""
     try:
-        return DeltaTable(str(path)).version()
+        return opened(path).version()
     except TableNotFoundError:
         return None
 
@@ -361,7 +382,7 @@ def file_of(action: Mapping[str, Any], table: Path) -> Path:
 
 def row_count(path: Path) -> int | None:
     """Returns the table's rows by the statistics in its log; None where a file has none. Reads no data."""
-    table = DeltaTable(str(path))
+    table = opened(path)
     if "deletionVectors" in (table.protocol().reader_features or ()):
         return _rows_less_deleted(path)
     counts = table.get_add_actions(flatten=True).column("num_records").to_pylist()
@@ -381,7 +402,7 @@ def _rows_less_deleted(path: Path) -> int | None:
 
 def size_bytes(path: Path) -> int:
     """Returns the bytes of the table's current files, by its log."""
-    return sum(DeltaTable(str(path)).get_add_actions(flatten=True).column("size_bytes").to_pylist())
+    return sum(opened(path).get_add_actions(flatten=True).column("size_bytes").to_pylist())
 
 
 def clear(path: Path) -> None:
@@ -407,7 +428,7 @@ def changed_at(path: Path) -> datetime:
 
 def columns(path: Path) -> list[tuple[str, str]]:
     """Returns the table's columns and their types in Spark's words."""
-    return [(field.name, _type_name(field.type)) for field in DeltaTable(str(path)).schema().fields]
+    return [(field.name, _type_name(field.type)) for field in opened(path).schema().fields]
 
 
 def _type_name(data_type: Any) -> str:

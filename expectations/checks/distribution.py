@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
+from expectations.arrays import np
 from expectations.checks.grain import SPAN, window_needs, window_seconds
 from expectations.definition import (
     Aggregate,
@@ -18,7 +19,10 @@ from expectations.definition import (
     quoted,
     worst,
 )
-from expectations.shape import Grid, dispersion, grid_call, quantile, tails, top_share
+from expectations.shape import dispersion, grid_call, quantile, tails, top_share
+
+if TYPE_CHECKING:
+    from expectations.shape import Grid
 from expectations.words import count, duration, figure, measured, percent
 
 QUANTISED = "rounded or quantised clock"

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
-
+from expectations.arrays import np
 from expectations.definition import Argument, Arguments, Definition, Finding, Need, Query, Table, Values, escape
 from expectations.shape import sampling_distance
 from expectations.words import count, figure, percent

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from expectations.arrays import np
 from expectations.definition import (
     Aggregate,
     Argument,

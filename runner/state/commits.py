@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from runner import delta
 from runner.state.tokens import digest_of
 
 _CHANGE = ('"dataChange":true', '"dataChange": true')
@@ -63,7 +63,7 @@ class Standing:
 def standing(path: Path) -> Standing | None:
     """Returns what the table at `path` is now; None where there is none."""
     try:
-        table = DeltaTable(str(path))
+        table = delta.opened(path)
     except TableNotFoundError:
         return None
     return Standing(
