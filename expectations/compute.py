@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _NAME = re.compile(r"(?<!\{)\{(this|other)\}(?!\})")
-_TOGETHER = 24  # queries in one job: a plan of hundreds takes Spark longer to make than to run
+TOGETHER = 24  # queries in one job: a plan of hundreds takes Spark longer to make than to run
 
 
 @dataclass(slots=True)
@@ -117,8 +117,8 @@ def compute(data: Data, needs: Sequence[Need]) -> Computed:
         _try(data, table, aggregates, computed)
     queries = [need for need in dict.fromkeys(needs) if isinstance(need, Query)]
     small = [query for query in queries if query.is_small]
-    for start in range(0, len(small), _TOGETHER):
-        _try_queries(data, small[start : start + _TOGETHER], computed)
+    for start in range(0, len(small), TOGETHER):
+        _try_queries(data, small[start : start + TOGETHER], computed)
     for query in queries:
         if not query.is_small:
             _try_queries(data, [query], computed)

@@ -12,7 +12,7 @@ import click
 
 from runner.cli.choose import chosen_quality
 from runner.cli.defer import defer_options, start_deferring
-from runner.cli.session import Command, project_options, say, select_options
+from runner.cli.session import Command, invocation, project_options, say, select_options
 from runner.cli.tell import Teller
 from runner.cli.work import finish
 from runner.errors import ProjectError
@@ -35,6 +35,7 @@ _STORE = click.option(
 _WORDS = {"pass": "ok", "warn": "warn", "fail": "FAIL", "error": "ERROR", "runtime error": "ERROR"}
 _COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "error": "red", "runtime error": "red"}
 _PASSED = {"pass": "passed", "warn": "warned", "fail": "failed", "error": "could not be judged"}
+_ALONE = "it reads no table, so nothing says what it judges. Name one with ref() or source()."
 _KINDS = ("model", "seed", "snapshot", "source")
 
 
@@ -214,7 +215,12 @@ def _run_data_tests(
                 title = check.expectation.name or rule(project.tests[check.expectation.test_id])
                 teller.tell(status, f"{label}: {title}", () if status == "pass" else (check.told,))
 
-    builder.check(nodes, ended=ended)
+    if nodes:
+        builder.check(nodes, ended=ended)
+    for test in sorted(wanted - {entry["unique_id"] for entry in entries}):  # no table to judge it with
+        alone = NodeResult(unique_id=test, status="error", message=_ALONE)
+        teller.tell("error", project.tests[test].name, (f"{_ALONE} ({project.tests[test].place})",))
+        entries += unjudged(alone, [test])
     return entries
 
 
@@ -223,7 +229,8 @@ def _write_results(command: Command, entries: Sequence[Mapping[str, Any]]) -> No
 
     project = command.project()
     write_artifact(project, "manifest.json", manifest(project, invocation_id=command.invocation_id, compiled={}))
-    arguments = {"which": "test", "target": project.files.target.name}
+    which, options = invocation()
+    arguments = {**options, "which": which, "target": project.files.target.name}
     document = run_results(
         project, [], invocation_id=command.invocation_id, elapsed=command.elapsed, arguments=arguments
     )

@@ -148,7 +148,7 @@ def _run_query(
     sql = text if model is not None else compile_text(project, text)
     with command.spark() as spark:
         warehouse = Warehouse(spark, project.warehouse)
-        named = _tables_in(project, sql)
+        named = tables_in(project, sql)
         if then is not None:
             replay.define(warehouse, then, [node.unique_id for node in project.nodes() if node.table in named])
         for ref in named:
@@ -162,12 +162,13 @@ def _run_query(
         print_rows(frame.columns, rows, output=output)
 
 
-def _tables_in(project: Project, sql: str) -> list[TableRef]:
-    """Returns the published tables and quarantines that the SQL names."""
+def tables_in(project: Project, sql: str) -> list[TableRef]:
+    """Returns the tables that the SQL names: published ones, quarantines, failing rows that a check kept."""
     text = sql.replace("`", "")
     refs = [node.table for node in project.nodes()]
     refs += [table.table.with_suffix(SUFFIX) for table in project.sources.values()]
-    refs += [TableRef(*name) for name in dict.fromkeys(re.findall(r"\b((?:empty|sample)__\w+)\.(\w+)", text))]
+    refs += [TableRef(*name) for name in re.findall(r"\b([A-Za-z_]\w*)\.(\w+)", text)]
+    refs = list(dict.fromkeys(refs))
     return [ref for ref in refs if re.search(rf"\b{ref}\b", text) and exists(ref.path(project.warehouse))]
 
 

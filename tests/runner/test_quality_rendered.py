@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from runner.cli.choose import Asked, chosen_quality
+from runner.cli.look import tables_in
 from runner.cli.session import Command
 from runner.errors import ProjectError
 from runner.model import DataTest
@@ -216,3 +218,11 @@ def test_which_tests_come_along_with_chosen_tables(
     command = Command(target=None, project_dir=project.root, variables={}, asked=Asked(indirect=indirect))
     quality = chosen_quality(command, select.split(), ())
     assert {test.name.split("_")[0] for test, _ in quality.queries} == left
+
+
+def test_a_query_may_name_the_failing_rows_of_a_check(project: Project) -> None:
+    from deltalake import write_deltalake
+
+    write_deltalake(str(project.warehouse / "marts_dbt_test__audit/paid"), pa.table({"total": [1]}))
+    found = tables_in(project, "select x.total from `marts_dbt_test__audit`.`paid` as x where marts.totals is null")
+    assert [str(ref) for ref in found] == ["marts_dbt_test__audit.paid"]
