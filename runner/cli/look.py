@@ -76,11 +76,13 @@ def compile_command(
 @project_options
 @defer_options
 def show_command(command: Command, name: str, limit: int, edited: bool, output: str, as_of: str | None) -> None:
-    """Show the first rows of a model or a landed table. A built table is read without Spark."""
+    """Show the first rows of a model, seed, snapshot or landed table. A built table is read without Spark."""
     project = command.project()
-    node: Model | SourceTable | None = project.models.get(name) or project.sources.get(name)
+    others = {other.label: other for other in project.buildable.values() if other.resource_type != "model"}
+    known: dict[str, Model | SourceTable] = {**others, **project.sources, **project.models}
+    node = known.get(name)
     if node is None:
-        raise NotFoundError(f'no model is named "{name}".', name=name, known=[*project.models, *project.sources])
+        raise NotFoundError(f'no model is named "{name}".', name=name, known=known)
     if as_of is not None:
         text = node.raw_sql if edited and isinstance(node, Model) else f"select * from {_call(node)}"
         _run_query(command, text, limit, output, None, as_of=as_of)
@@ -99,9 +101,14 @@ def show_command(command: Command, name: str, limit: int, edited: bool, output: 
         return
     if isinstance(node, SourceTable):
         raise ProjectError(f"{name} has not been landed. Land it: run ingest {name}")
+    if node.language != "sql":
+        building = f"seed --select {name}" if node.resource_type == "seed" else f"models --select +{name}"
+        what = "has no SQL to be run as it is in the file" if edited else "has not been built"
+        raise ProjectError(f"{name} {what}. Build it: run {building}")
     if not edited and not is_view(path) and node.config.materialized != "ephemeral":
+        building = "snapshot --select " if node.resource_type == "snapshot" else "models --select +"
         raise ProjectError(
-            f"{name} has not been built. Build it: run models --select +{name}. Its SQL as it is: run show {name} --edited"
+            f"{name} has not been built. Build it: run {building}{name}. Its SQL as it is: run show {name} --edited"
         )
     compiled = compile_model(project, node, is_incremental=goes_on(node, project.warehouse, full_refresh=False))
     _run_query(command, compiled.sql, limit, output, node)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 FACTORS = 8
-ITERATIONS = 5
+ITERATIONS = 4
 CONFIDENCE = 10.0  # how much more a purchase says than its absence
 SEED = 17
 NAMED_PER_USER = 60
@@ -32,6 +32,7 @@ def model(dbt: Any, session: SparkSession) -> DataFrame:
         items.where("user_id is not null and product_id is not null and quantity > 0")
         .groupBy("user_id", "product_id")
         .agg(F.log1p(F.sum("quantity").cast("double")).cast("float").alias("rating"))
+        .localCheckpoint()  # read six times below
     )
     if bought.isEmpty():
         return session.createDataFrame([], COLUMNS)
