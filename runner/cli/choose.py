@@ -75,12 +75,10 @@ def _current(command: Command) -> Mapping[str, Any]:
 
 def _stale(command: Command) -> Collection[str]:
     from runner.state.decide import State
-    from runner.state.plan import make_plan
+    from runner.state.plan import stale
 
     project = command.project()
-    nodes = [node for node in project.graph.order if node in project.buildable]
-    plan = make_plan(project, State(project, command.quality()), nodes, threads=project.files.target.threads)
-    return {one.unique_id for one in plan.nodes if one.act != "reuse"}
+    return stale(project, State(project, command.quality()))
 
 
 def _completed(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -23,6 +23,7 @@ from runner.state.commits import Standing, changed, standing
 from runner.state.fingerprint import Fingerprint, check_digests, fingerprint
 from runner.state.published import Published, judged, published, read_checked, write_checked
 from runner.state.tokens import clock, digest
+from runner.state.unseen import unseen_tables
 from runner.warehouse import is_view, read_view, view_as_named
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ class State:
             "finished_at": datetime.now(UTC).isoformat(),
             **({"warned": warned} if warned else {}),
             **({"incomplete": incomplete} if incomplete else {}),
+            **({"unseen": unseen} if (unseen := self._unseen(unique_id, seen)) else {}),
         }
 
     def parents_read(self, unique_id: str) -> Parents:
@@ -206,6 +208,11 @@ class State:
             return building or [Reason(kind="new", text="it was built without a fingerprint")], []
         if incomplete := there.said.get("incomplete"):
             building.append(Reason(kind="new", text=str(incomplete)))
+        if unseen := there.said.get("unseen"):
+            named = ", ".join(unseen)
+            building.append(
+                Reason(kind="time", text=f"it reads {named} without ref or source: a change would not be seen")
+            )
         building += [*_of_code(now, then), *_of_config(now, then), *_of_engine(now, then)]
         changes = [*_of_time(seen, then), *self._of_tables(seen.parents, there.said.get("parents") or {})]
         judging = list(_of_checks(now, then))
@@ -218,6 +225,13 @@ class State:
             asked = self._of_tables(seen.asked, there.said.get("asked") or {})
             judging += [Reason(kind="checks", text=f"a check reads another table: {one.text}") for one in asked]
         return building, judging
+
+    def _unseen(self, unique_id: str, seen: _Seen) -> list[str]:
+        node = self._project.node(unique_id)
+        if not isinstance(node, Model) or node.language != "sql":
+            return []
+        known = {str(self._ref(key)) for key in (*seen.parents, *seen.asked)} | {str(node.table)}
+        return unseen_tables(seen.fingerprint.text, known)
 
     def _requested(self, node: Model) -> Iterator[Reason]:
         if self._force:

@@ -13,6 +13,7 @@ from runner import delta
 from runner.state.commits import changed, commits, standing
 from runner.state.fingerprint import Fingerprint, read_fingerprint
 from runner.state.published import published
+from runner.state.unseen import unseen_tables
 from tests.runner.state.conftest import Settled
 
 
@@ -239,6 +240,31 @@ def test_what_a_run_could_not_finish_goes_on(settled: Settled) -> None:
     assert settled.why("report") == "build: some of its batches failed"
     settled.publish("report")
     assert settled.why("report") == "reuse"
+
+
+def test_a_table_that_is_named_by_hand_cannot_be_seen(settled: Settled) -> None:
+    settled.edit("models/report.sql", "{{ ref('totals') }}", "marts.`totals`")
+    settled.publish("report")
+    assert settled.why("report") == "build: it reads marts.totals without ref or source: a change would not be seen"
+    settled.edit("models/report.sql", "marts.`totals`", "{{ ref('totals') }}")
+    settled.publish("report")
+    assert settled.why("report") == "reuse"
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select * from a.b join c.d on true", ["c.d"]),
+        ("select extract(year from o.at) from a.b as o", []),
+        ("with t as (select 1) select * from t", []),
+        ("select * from csv.`/data/x.csv`", ["csv./data/x.csv"]),
+        ("select * from lake.c.d where x = 'from e.f'", ["lake.c.d"]),
+        ("select trim(both from o.name) from a.b o", []),
+        ("this is ( no sql from c.d", []),
+    ],
+)
+def test_tables_without_ref(sql: str, expected: list[str]) -> None:
+    assert unseen_tables(sql, {"a.b"}) == expected
 
 
 def test_a_macro_of_a_hook_counts(settled: Settled) -> None:
