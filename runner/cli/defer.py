@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.session import Command, DeferAsked, say
-from runner.environments.defer import Elsewhere, defer, read_by, tables_of_state, tables_of_target
 from runner.errors import ProjectError
-from runner.parse import load_project
 
 if TYPE_CHECKING:
+    from runner.environments.defer import Elsewhere
     from runner.quality import Quality
 
 _SHOWN = 8
@@ -83,6 +82,8 @@ def start_deferring(
         if asked.favor:
             raise ProjectError("--favor-state says how to defer: add --defer.")
         return
+    from runner.environments.defer import defer, read_by
+
     project = command.project()
     nodes = list(nodes)
     other = _elsewhere(command, asked)
@@ -100,6 +101,9 @@ def start_deferring(
 
 
 def _elsewhere(command: Command, asked: DeferAsked) -> Elsewhere:
+    from runner.environments.defer import tables_of_state, tables_of_target
+    from runner.parse import load_project
+
     project = command.project()
     if asked.state is not None and asked.target is None:
         return tables_of_state(project, asked.state)

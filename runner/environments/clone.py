@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from runner import delta, delta_log
-from runner.environments.transfer import as_candidate, can_link, said_of, view_for
+from runner.environments.transfer import can_link, publish_linked, said_of, view_for
 from runner.errors import ProjectError
 from runner.model import Model
 from runner.parse import Project
 from runner.state.commits import Standing, changed, standing
-from runner.warehouse import exists, is_view, publish_view, read_view, withdraw_view
+from runner.warehouse import exists, is_view, publish_view, read_view
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -112,9 +112,7 @@ class Cloner:
             self._shallow(label, theirs, here, found.version, said)
             how: How = "shallow"
         else:
-            candidate = as_candidate(theirs, here, version=found.version)
-            delta.publish(here, candidate, user_metadata=said, read_version=_version(here))
-            withdraw_view(here)
+            publish_linked(theirs, here, version=found.version, said=said)
             how = "linked"
         now = standing(here)
         assert now is not None
@@ -157,10 +155,6 @@ class Cloner:
         )
         self.spark.sql(f"drop table {name}")  # the name only: a table with a location keeps its files
         delta.note(here, user_metadata=dict(said))
-
-
-def _version(path: Path) -> int | None:
-    return None if is_view(path) else delta.version(path)
 
 
 def note_clone(source: Path, clone: Path, *, version: int) -> None:

@@ -19,6 +19,7 @@ from runner.state.published import published
 from runner.warehouse import exists, is_view
 
 Kind = Literal["candidate", "withheld", "scratch", "compiled", "orphan", "waste"]
+_BUILT = ("model.", "seed.", "snapshot.")
 PUBLISHED: tuple[Kind, ...] = ("orphan", "waste")  # what readers could still want: only when asked for by name
 
 
@@ -155,7 +156,7 @@ def _orphans(project: Project, tables: set[TableRef]) -> Iterator[Leftover]:
                 continue
             found = published(path)
             model = str(found.said.get("model") or "") if found else ""
-            if model.split(".")[1:2] != [project.files.name]:
+            if not model.startswith(_BUILT) or model.split(".")[1] != project.files.name:
                 continue  # another project's, or nobody's we know
             if not is_view(path) and clones_of(path):
                 continue  # shallow clones read its files

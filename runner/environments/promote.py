@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner import delta
 from runner.environments.clone import clone_said
 from runner.environments.places import elsewhere
 from runner.environments.together import Step, publish_together
-from runner.environments.transfer import as_candidate, said_of, view_for
+from runner.environments.transfer import publish_linked, said_of, view_for
 from runner.model import Model
 from runner.names import TableRef
 from runner.parse import Project
@@ -24,7 +23,7 @@ from runner.state.commits import changed, standing
 from runner.state.fingerprint import Fingerprint, fingerprint
 from runner.state.published import Published, published
 from runner.state.tokens import digest
-from runner.warehouse import is_view, publish_view, read_view, renamed, withdraw_view
+from runner.warehouse import is_view, publish_view, read_view, renamed
 
 if TYPE_CHECKING:
     from runner.quality import Quality
@@ -145,7 +144,7 @@ class Promoter:
             return
         theirs, here = self._path(self.source, key), self._path(self.target, key)
         if "view" in then:
-            if key not in self.nodes and not self._same_view(theirs, here):
+            if key not in self.nodes and not self._same_view(then, theirs, here):
                 yield f"it reads the view {label}, which is another one in {self.target.files.target.name}: promote it as well"
             return
         if key in self.nodes and (now := standing(theirs)) and now.table_id == then["table_id"]:
@@ -177,10 +176,12 @@ class Promoter:
             newer = f"version {now.version}" if commit is True else f"version {commit.version}"
             yield f"it was built from version {version} of {label}, and {where} has {newer}: build it again in {name}"
 
-    def _same_view(self, theirs: Path, here: Path) -> bool:
+    def _same_view(self, then: Mapping[str, Any], theirs: Path, here: Path) -> bool:
         if not is_view(here):
             return False
-        return not is_view(theirs) or self._words(read_view(theirs)["sql"]) == self._words(read_view(here)["sql"])
+        if then["view"] == digest(read_view(here)["sql"]):
+            return True  # it was read here
+        return is_view(theirs) and self._words(read_view(theirs)["sql"]) == self._words(read_view(here)["sql"])
 
     def _label(self, key: str) -> str:
         kind, _, rest = key.partition(".")
@@ -200,15 +201,7 @@ class Promoter:
                 publish_view(here, sql=sql, inputs=inputs, metadata=said)
                 return None
             said["promoted"] |= {"version": found.version, "table_id": found.table_id}
-            candidate = as_candidate(theirs, here, version=found.version)
-            version = None if is_view(here) else delta.version(here)
-            try:
-                done = delta.publish(here, candidate, user_metadata=said, read_version=version)
-            except BaseException:
-                delta.discard(candidate)
-                raise
-            withdraw_view(here)
-            return done
+            return publish_linked(theirs, here, version=found.version, said=said)
 
         return Step(label=model.label, table=here, act=act)
 

@@ -20,7 +20,7 @@ from runner.environments.places import elsewhere
 from runner.errors import ContractError
 from runner.names import TableRef
 from runner.parse import Project
-from runner.warehouse import exists, inputs_of_view, read_view, renamed
+from runner.warehouse import exists, inputs_of_view, is_view, read_view, renamed, withdraw_view
 
 _Z85 = {letter: index for index, letter in enumerate("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#")}  # fmt: skip
 
@@ -122,12 +122,13 @@ def view_for(
     """
     view = read_view(theirs.path(other.warehouse))
     nodes = {node.table: node.unique_id for node in other.nodes()}
+    places = {node.table.path(own.warehouse).absolute(): node.unique_id for node in own.nodes()}
     names: dict[str, str] = {}
     inputs: list[TableRef] = []
     for ref in inputs_of_view(view):
-        unique_id = nodes.get(ref)
+        unique_id = places.get(ref.folder) if ref.folder else nodes.get(ref)
         here = own.node(unique_id).table if unique_id else ref
-        if unique_id in coming or (not ref.folder and exists(here.path(own.warehouse))):
+        if unique_id in coming or ((unique_id or not ref.folder) and exists(here.path(own.warehouse))):
             chosen = here
         elif ref.folder or own.warehouse.resolve() == other.warehouse.resolve():
             chosen = ref
@@ -137,6 +138,24 @@ def view_for(
         inputs.append(chosen)
     same = all(old == new for old, new in names.items())
     return str(view["sql"]) if same else renamed(view["sql"], names), inputs
+
+
+def publish_linked(source: Path, table: Path, *, version: int, said: Mapping[str, Any]) -> int:
+    """Publishes a version of a table as another table's new content; returns that one's new version.
+
+    Raises:
+        ContractError: a file is gone, or somebody changes the table meanwhile; nothing is published.
+    """
+    candidate = as_candidate(source, table, version=version)
+    try:
+        done = delta.publish(
+            table, candidate, user_metadata=said, read_version=None if is_view(table) else delta.version(table)
+        )
+    except BaseException:
+        delta.discard(candidate)
+        raise
+    withdraw_view(table)
+    return done
 
 
 def said_of(path: Path) -> dict[str, Any]:
