@@ -17,6 +17,9 @@ from runner.jinja.result import ResultTable
 from runner.names import TableRef
 from runner.warehouse import Warehouse, exists, is_view
 
+_FIRST = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*(?P<word>\w+)", re.DOTALL)
+_WRITING = re.compile(r"\b(insert)\s+(?:into|overwrite)\b", re.IGNORECASE)
+_READING = {"select", "with", "values", "from", "table", "show", "describe", "desc", "explain"}
 _NAME = re.compile(r"\b([A-Za-z_]\w*)\.([A-Za-z_]\w*)\b")
 
 
@@ -68,6 +71,14 @@ class Introspection:
         return sorted(path.name for path in self._root.glob("[!.]*") if path.is_dir())
 
     def query(self, sql: str) -> ResultTable:
+        match = _FIRST.match(sql)
+        writing = _WRITING.search(sql)  # Spark takes `with a as (…) insert into b …`, too
+        if match is None or match["word"].lower() not in _READING or writing:
+            word = writing[1] if writing else match["word"] if match else "nothing"
+            raise ProjectError(
+                f"a template's query only reads; this one has {word}: {' '.join(sql.split())[:80]}. "
+                "What changes tables is a model, or a hook."
+            )
         warehouse = self._session(sql)
         for named in tables_named(sql):
             ref = self._known.get(str(named), named)

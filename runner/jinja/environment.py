@@ -100,8 +100,12 @@ class Blank(Missing):
         return self._empty("")
 
 
+class Called:
+    """A macro as templates call it."""
+
+
 class Open:
-    """Objects of ours whose attributes may start with an underscore: macros of packages are named so."""
+    """A package as templates see it: a macro of it may have a name that starts with an underscore."""
 
 
 class Environment(jinja2.sandbox.SandboxedEnvironment):
@@ -121,7 +125,7 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
         self.filters.update({"as_text": str, "as_bool": as_bool, "as_number": as_number, "as_native": as_native})
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        if isinstance(obj, Open):
+        if isinstance(obj, Open) and isinstance(value, Called):
             return not attr.startswith("__")
         return super().is_safe_attribute(obj, attr, value)
 

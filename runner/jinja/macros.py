@@ -15,7 +15,7 @@ import jinja2
 
 from runner.blocks import Block, find_blocks
 from runner.errors import FormatError, NotFoundError, ProjectError
-from runner.jinja.environment import Environment, Open
+from runner.jinja.environment import Called, Environment, Open
 from runner.model import Macro
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Return(Exception):
         self.value = value
 
 
-class BoundMacro:
+class BoundMacro(Called):
     """A macro in one rendering: records its use, and can `return` a value that is no text."""
 
     def __init__(self, macro: Macro, rendering: Rendering) -> None:

@@ -89,21 +89,32 @@ def difference_of(dict_a: list[dict[str, Any]], dict_b: list[dict[str, Any]]) ->
     return [one for one in dict_a if {key.lower(): value for key, value in one.items()} not in there]
 
 
-_PYTZ = SimpleNamespace(
-    timezone=zoneinfo.ZoneInfo, UTC=datetime.UTC, utc=datetime.UTC, all_timezones=sorted(zoneinfo.available_timezones())
-)
+class _Zones:
+    """`modules.pytz`, as far as templates use it."""
+
+    timezone = zoneinfo.ZoneInfo
+    UTC = utc = datetime.UTC
+
+    @property
+    def all_timezones(self) -> list[str]:
+        return sorted(zoneinfo.available_timezones())
+
+
+def _public(module: Any, names: Iterable[str]) -> SimpleNamespace:
+    """Returns what a module offers, without the modules that it imports: those lead out of the sandbox."""
+    return SimpleNamespace(**{name: getattr(module, name) for name in names})
+
+
+_ITERTOOLS = (
+    "accumulate", "chain", "combinations", "combinations_with_replacement", "compress", "count", "cycle", "dropwhile",
+    "filterfalse", "groupby", "islice", "pairwise", "permutations", "product", "repeat", "starmap", "takewhile", "tee",
+    "zip_longest",
+)  # fmt: skip
 MODULES = {
-    "datetime": SimpleNamespace(
-        datetime=datetime.datetime,
-        date=datetime.date,
-        time=datetime.time,
-        timedelta=datetime.timedelta,
-        timezone=datetime.timezone,
-        tzinfo=datetime.tzinfo,
-    ),
-    "pytz": _PYTZ,
-    "re": re,
-    "itertools": itertools,
+    "datetime": _public(datetime, ("datetime", "date", "time", "timedelta", "timezone", "tzinfo")),
+    "pytz": _Zones(),
+    "re": _public(re, re.__all__),
+    "itertools": _public(itertools, _ITERTOOLS),
 }
 PLAIN: dict[str, Any] = {
     "tojson": to_json,

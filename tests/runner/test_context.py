@@ -186,6 +186,21 @@ def test_a_query_without_spark_says_what_it_needs(project: Project) -> None:
     assert raised.value.sql == "select 1"
 
 
+WRITING = ["drop table marts.users", "-- select\n delete from marts.users", "with a as (select 1) insert into b from a"]
+
+
+@pytest.mark.parametrize("sql", WRITING)
+def test_a_template_s_query_only_reads(project: Project, sql: str) -> None:
+    with pytest.raises(ProjectError, match=r"a template's query only reads; this one has (drop|delete|insert): "):
+        Introspection(project.warehouse).query(sql)
+
+
+@pytest.mark.parametrize("sql", ["select 1", " -- a\n(with b as (select 1) select * from b)", "SHOW tables in marts"])
+def test_a_template_s_query_needs_spark(project: Project, sql: str) -> None:
+    with pytest.raises(NeedsSparkError):
+        Introspection(project.warehouse).query(sql)
+
+
 def test_columns_of_tables_are_read_from_their_logs(write: Write) -> None:
     project = load_project(write(FILES))
     text = "{{ adapter.get_columns_in_relation(ref('users')) | map(attribute='name') | join(',') }} {{ load_relation(this) }}"
@@ -222,6 +237,14 @@ REFUSED = {
     "longer taken. Write macro_namespace, and the order of packages under dispatch in the project file.",
     "{{ ''.__class__ }}": "models/page.sql:1: the template may not do this: access to attribute '__class__' of 'str' "
     "object is unsafe.",
+    "{{ shop._rendering }}": "models/page.sql:1: the template may not do this: access to attribute '_rendering' of "
+    "'PackageNames' object is unsafe.",
+    "{{ modules.re.enum }}": "models/page.sql:1: 'types.SimpleNamespace object' has no attribute 'enum'.",
+    "{{ modules.itertools.sys }}": "models/page.sql:1: 'types.SimpleNamespace object' has no attribute 'sys'.",
+    "{{ four._macro }}": "models/page.sql:1: the template may not do this: access to attribute '_macro' of 'BoundMacro' "
+    "object is unsafe.",
+    "{{ context._rendering }}": "models/page.sql:1: the template may not do this: access to attribute '_rendering' of "
+    "'Names' object is unsafe.",
     "{{ dbt.datediff('a', 'b', 'decade') }}": "dbt/dates.sql:32: datediff counts day, week, month, quarter, year, hour, "
     'minute, second, millisecond or microsecond, not "decade".',
 }
