@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -267,7 +268,7 @@ def _node(
         "description": node.description,
         "docs": {"show": True, "node_color": None},
         "build_path": None,
-        "unrendered_config": {},
+        "unrendered_config": _unrendered(node),
         "created_at": 0.0,
         "raw_code": node.raw_sql.strip("\n"),
         "refs": [{"name": ref.name, "package": ref.package, "version": _version(ref.version)} for ref in node.refs],
@@ -282,6 +283,12 @@ def _node(
         "extra_ctes": [],
         "doc_blocks": [],
     }
+
+
+def _unrendered(node: Model | DataTest) -> dict[str, Any]:
+    """Returns the settings that were given, without defaults: what `state:modified` compares."""
+    access = {"access": node.access} if isinstance(node, Model) and node.resource_type == "model" else {}
+    return {**access, **node.config.values}
 
 
 def _model_node(project: Project, model: Model, sql: str | None) -> dict[str, Any]:
@@ -352,7 +359,9 @@ def _test_node(project: Project, test: DataTest, sql: str | None) -> dict[str, A
     if test.test is None:
         return found
     column = {"column_name": test.test.column} if test.test.column is not None else {}
+    given = ",".join(f"{name}={json.dumps(value, default=str)}" for name, value in test.test.config.items())
     return found | {
+        "raw_code": f"{found['raw_code']}{{{{ config({given}) }}}}" if given else found["raw_code"],
         "column_name": test.test.column,
         "file_key_name": None,
         "attached_node": test.attached if test.attached in project.buildable else None,

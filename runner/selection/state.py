@@ -124,6 +124,7 @@ class Comparison:
     """Two manifests, node by node, by dbt's rules of what a modification is."""
 
     def __init__(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        old, new = _plain(old), _plain(new)
         self.old, self.new = _nodes(old), _nodes(new)
         self._macros = new.get("macros", {})
         before = old.get("macros", {})
@@ -169,6 +170,12 @@ class Comparison:
         return False
 
 
+def _plain(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns a manifest as it is when it was written and read again: lists for tuples, texts for dates."""
+    found: Mapping[str, Any] = json.loads(json.dumps(manifest, default=str))
+    return found
+
+
 def _nodes(manifest: Mapping[str, Any]) -> dict[str, _Node]:
     found: dict[str, _Node] = {}
     for part in ("nodes", "sources", "exposures", "unit_tests"):
@@ -209,6 +216,8 @@ def _descriptions(node: _Node) -> dict[str, Any]:
 
 
 def _same_relation(old: _Node, new: _Node) -> bool:
+    if new["resource_type"] == "source":
+        return _same("database", "schema", "identifier")(old, new)
     before, now = (node.get("unrendered_config") or {} for node in (old, new))
     return all(before.get(key) == now.get(key) for key in ("database", "schema", "alias"))
 
