@@ -288,7 +288,8 @@ def _node(
 def _unrendered(node: Model | DataTest) -> dict[str, Any]:
     """Returns the settings that were given, without defaults: what `state:modified` compares."""
     access = {"access": node.access} if isinstance(node, Model) and node.resource_type == "model" else {}
-    return {**access, **node.config.values}
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in node.config.values.items()}
+    return {**access, **given}
 
 
 def _model_node(project: Project, model: Model, sql: str | None) -> dict[str, Any]:
