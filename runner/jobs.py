@@ -44,7 +44,7 @@ def tagged(spark: SparkSession, tag: str, *, pool: str | None = None) -> Iterato
         pool: the fair scheduler's pool, by which `runner.progress` knows the work as well; a session of Connect has no
             pools, its server shares out as it is set.
     """
-    spark.addTag(tag)
+    _add(spark, tag)
     if pool is not None:
         _working[threading.get_ident()] = pool
         if not is_connect(spark):
@@ -55,13 +55,23 @@ def tagged(spark: SparkSession, tag: str, *, pool: str | None = None) -> Iterato
     finally:
         _working.pop(threading.get_ident(), None)
         with suppress(Exception):  # the server may be gone; what failed before is the news
-            spark.removeTag(tag)
+            spark.removeTag(tag) if is_connect(spark) else spark.sparkContext.removeJobTag(tag)
 
 
 def interrupt(spark: SparkSession, tag: str) -> None:
     """Stops what runs under the tag; what starts a moment later goes on, so call it until the work has ended."""
     with suppress(Exception):  # there may be no server any more: then nothing runs
-        spark.interruptTag(tag)
+        if is_connect(spark):
+            spark.interruptTag(tag)
+        else:
+            spark.sparkContext.cancelJobsWithTag(tag)
+
+
+def _add(spark: SparkSession, tag: str) -> None:
+    if is_connect(spark):
+        spark.addTag(tag)
+    else:  # a classic session's own tags are known in the thread only that added them; its context's are everywhere
+        spark.sparkContext.addJobTag(tag)
 
 
 def interruptible(spark: SparkSession, tag: str, work: Callable[[], _Result]) -> _Result:

@@ -55,8 +55,8 @@ def _stop(spark: SparkSession, tag: str, future: Future[int]) -> None:
 
 def test_a_tag_is_gone_afterwards(spark: SparkSession) -> None:
     with tagged(spark, "once"):
-        assert spark.getTags() == {"once"}
-    assert spark.getTags() == set()
+        assert set(spark.sparkContext.getJobTags()) == {"once"}
+    assert set(spark.sparkContext.getJobTags()) == set()
 
 
 def test_ctrl_c_stops_what_spark_runs(spark: SparkSession) -> None:
