@@ -56,7 +56,11 @@ def model(dbt: Any, session: SparkSession) -> DataFrame:
         .join(users, "user_id_number")
         .join(products, "product_id_number")
         .join(bought.select("user_id", "product_id"), ["user_id", "product_id"], "left_anti")
-        .select("user_id", F.col("product_id").alias("recommended_product"), F.round("rating", 4).alias("score"))
+        .select(
+            "user_id",
+            F.col("product_id").alias("recommended_product"),
+            F.round(F.col("rating").cast("double"), 4).alias("score"),
+        )
     )
     return with_pairs(ranked(named), bought, beside)
 
@@ -85,6 +89,6 @@ def with_pairs(recommended: DataFrame, bought: DataFrame, beside: DataFrame) -> 
         "user_id",
         "recommended_product",
         "rank",
-        F.col("score").cast("double").alias("score"),
+        "score",
         F.coalesce("is_beside_a_purchase", F.lit(False)).alias("is_beside_a_purchase"),
     )
