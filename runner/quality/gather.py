@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from expectations.catalogue import definitions
 from expectations.suite import GENERIC, Expectation, Suite, from_generic_test, load_suites
+from runner.data_tests import read_call
 from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.graph import Graph
-from runner.model import DataTest, GenericTest, Model, SourceTable
+from runner.model import DataTest, GenericTest, Model, Ref, SourceTable
 from runner.parse import Project
 from runner.quality.rendered import macro_of, tables_of, unasked_query_of
 
+_PLAIN_COLUMN = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 _THRESHOLDS = ("warn_if", "error_if", "fail_calc", "limit")
 
 
@@ -34,6 +37,12 @@ class Quality:
     references: Mapping[str, Mapping[str, str]]
     graph: Graph
     queries: tuple[tuple[DataTest, tuple[str, ...]], ...] = ()
+    _last: dict[str, list[DataTest]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for test, tables in self.queries:
+            if tables:
+                self._last.setdefault(tables[-1], []).append(test)
 
     def placed(self, nodes: Collection[str]) -> dict[str, tuple[DataTest, ...]]:
         """Returns the queries to judge with each of `nodes`: with the last of the tables it reads that is among them."""
@@ -52,7 +61,7 @@ class Quality:
             ProjectError: a test's template is wrong.
         """
         suite = self.suites.get(unique_id)
-        tests = [test for test, tables in self.queries if tables and tables[-1] == unique_id]
+        tests = self._last.get(unique_id)
         if not tests:
             return suite
         node = project.node(unique_id)
@@ -190,10 +199,20 @@ def _is_query(project: Project, test: DataTest, generic: GenericTest) -> bool:
             )
         return False
     assert test.attached is not None
-    node = project.node(test.attached)
     below = project.graph.descendants([test.attached])
-    unbuilt = any(table not in test.parents for table in tables_of(project, test))
-    return bool(settings) or unbuilt or any(parent in below for parent in test.parents if parent != node.unique_id)
+    return (
+        bool(settings)
+        or not _PLAIN_COLUMN.fullmatch(generic.column or "column")  # dbt takes an expression there
+        or not _is_plain_reference(generic.arguments.get("to"))
+        or any(table not in test.parents for table in tables_of(project, test))  # it is, or reads, an ephemeral model
+        or any(parent in below for parent in test.parents if parent != test.attached)
+    )
+
+
+def _is_plain_reference(to: Any) -> bool:
+    """Whether an argument `to` names a table of the project without package and version, or is not there."""
+    called = read_call(to) if isinstance(to, str) else None
+    return not isinstance(called, Ref) or (called.package is None and called.version is None)
 
 
 def _suites(project: Project, folder: Path) -> list[Suite]:

@@ -164,6 +164,48 @@ def test_all_that_is_asked_of_a_table_is_one_suite(project: Project) -> None:
     assert quality.asked(project, "model.tiny.stg_orders") is None
 
 
+@pytest.mark.parametrize(
+    ("test", "sql"),
+    [
+        (
+            "unique: {column_name: \"order_count || '-' || revenue\"}",
+            "select order_count || '-' || revenue as unique_field, count(*) as n_records from marts.totals "
+            "where order_count || '-' || revenue is not null group by order_count || '-' || revenue having count(*) > 1",
+        ),
+        (
+            "relationships: {column_name: revenue, to: \"ref('tiny', 'stg_orders')\", field: total}",
+            "select child.revenue as from_field from (select * from marts.totals) as child left anti join "
+            "(select total as to_field from marts_staging.stg_orders) as parent on child.revenue = parent.to_field "
+            "where child.revenue is not null",
+        ),
+        ("not_null: {column_name: revenue}", ""),
+        ("relationships: {column_name: revenue, to: \"source('shop', 'orders')\", field: total}", ""),
+    ],
+)
+def test_what_dbt_takes_and_an_expectation_does_not_is_a_query(
+    write: Write, tiny: dict[str, str], test: str, sql: str
+) -> None:
+    text = f"models:\n  - name: totals\n    data_tests:\n      - {test}\n"
+    project = load_project(write({**tiny, "models/_m.yml": text}))
+    quality = load_quality(project)
+    assert [compile_test(project, query, {}).sql for query, _ in quality.queries] == ([sql] if sql else [])
+    assert len(quality.suites) == (0 if sql else 1)
+
+
+def test_a_test_of_an_ephemeral_model_is_judged_below_it(write: Write, tiny: dict[str, str]) -> None:
+    files = {
+        "models/staging/stg_orders.sql": "{{ config(materialized='ephemeral') }}select * from {{ source('shop', 'orders') }}",
+        "models/_m.yml": "models:\n  - name: stg_orders\n    columns:\n      - {name: total, data_tests: [not_null]}\n",
+    }
+    project = load_project(write({**tiny, **files}))
+    ((test, tables),) = load_quality(project).queries
+    assert tables == ("source.tiny.shop.orders",)
+    assert compile_test(project, test, {"shop.orders": "candidate"}).sql == (
+        "with __dbt__cte__stg_orders as (\nselect * from candidate\n)\n"
+        "select * from __dbt__cte__stg_orders where total is null"
+    )
+
+
 def test_an_unknown_test_is_named_with_the_nearest(write: Write, tiny: dict[str, str]) -> None:
     properties = "models:\n  - name: totals\n    columns:\n      - {name: revenue, data_tests: [positiv]}\n"
     project = load_project(write({**tiny, "macros/tests.sql": POSITIVE, "models/_m.yml": properties}))
