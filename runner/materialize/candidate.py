@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner import delta
 from runner.batches import BatchResults
@@ -33,6 +33,7 @@ class Work:
         window: start and end of a backfill; None where none is asked for.
         stopped: says whether somebody has stopped the run.
         database: answers for hooks and batches whose templates ask the warehouse.
+        relations: names that stand for inputs of a Python model instead of their tables, as `compile_model` takes them.
     """
 
     warehouse: Warehouse
@@ -43,6 +44,7 @@ class Work:
     window: tuple[datetime | None, datetime | None] = (None, None)
     database: Database | None = None
     stopped: Callable[[], bool] = lambda: False
+    relations: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def model(self) -> Model:

@@ -72,7 +72,9 @@ def _given(work: Work) -> dict[str, Any]:
     spark = work.warehouse.spark
 
     def selected(template: str) -> DataFrame:
-        return spark.sql(compile_model(work.project, work.model, text=f"select * from {template}").sql)
+        return spark.sql(
+            compile_model(work.project, work.model, relations=work.relations, text=f"select * from {template}").sql
+        )
 
     def ref(*names: str, version: Any = None, v: Any = None) -> DataFrame:
         wanted = version if version is not None else v

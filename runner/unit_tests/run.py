@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runner.compile import Compiled, compile_model
 from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.explain import explain, first_words
+from runner.materialize import Work
+from runner.materialize.python_model import run_python_model
 from runner.model import Model, SourceTable, UnitTest
 from runner.parse import Project
 from runner.render import Relation, env_var
@@ -21,6 +24,7 @@ from runner.unit_tests.difference import differing_lines, plain
 from runner.unit_tests.final import final_table
 from runner.unit_tests.given import fixture_text, frame_of, known_types, mappings_of, refusal
 from runner.unit_tests.macro import as_query, caller, differing_text, names_of
+from runner.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -85,8 +89,6 @@ def run_unit_test(project: Project, spark: SparkSession, test: UnitTest) -> Unit
     if test.is_of_macro:
         return _run_macro_test(project, spark, test)
     model = project.models[test.model]
-    if model.language != "sql":
-        raise ProjectError(f'{test.place}: unit test "{test.name}" tests a model in Python; only SQL can be tested so.')
     if test.expects_table and model.config.materialized != "incremental":
         raise ProjectError(
             f'{test.place}: unit test "{test.name}" expects a whole table of "{test.model}", which is no incremental '
@@ -102,6 +104,9 @@ def run_unit_test(project: Project, spark: SparkSession, test: UnitTest) -> Unit
             inputs.refuse(name, place)
         inputs.add_empty()
         compiled = _compiled(project, model, test, inputs.relations)
+        if model.language == "python":
+            make = partial(_python_rows, project, spark, test, compiled, inputs.relations)
+            return _compare(project, test, compiled, make, spark)
         if not test.expects_table:
             return _compare(project, test, compiled, lambda: spark.sql(compiled.sql), spark)
         this = inputs.relations.get("this") if any(given.strip() == "this" for given, _ in test.given) else None
@@ -116,6 +121,18 @@ def run_unit_test(project: Project, spark: SparkSession, test: UnitTest) -> Unit
             )
     finally:
         inputs.drop()
+
+
+def _python_rows(
+    project: Project, spark: SparkSession, test: UnitTest, compiled: Compiled, relations: Mapping[str, Any]
+) -> DataFrame:
+    """Returns what a model in Python gives for the given rows."""
+    with_vars = replace(project, files=replace(project.files, vars={**project.files.vars, **test.vars}))
+    warehouse = Warehouse(spark, project.warehouse)
+    work = Work(
+        warehouse=warehouse, project=with_vars, compiled=compiled, incremental=False, is_trial=True, relations=relations
+    )
+    return run_python_model(work)
 
 
 def _run_macro_test(project: Project, spark: SparkSession, test: UnitTest) -> UnitTestResult:

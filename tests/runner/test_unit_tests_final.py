@@ -83,6 +83,31 @@ def test_the_whole_table_and_what_the_query_gives(spark: SparkSession, write: Wr
     }
 
 
+PYTHON = """
+    def model(dbt, session):
+        orders = dbt.source("shop", "orders")
+        return orders.groupBy().agg({"total": "sum", "*": "count"}).toDF("revenue", "n")
+    """
+PYTHON_TEST = """
+    unit_tests:
+      - name: sums
+        model: summed
+        given: [{input: "source('shop', 'orders')", rows: [{order_id: 1, total: 2.5}, {order_id: 2, total: 2}]}]
+        expect: {rows: [{revenue: 4.5}]}
+      - name: wrong
+        model: summed
+        given: [{input: "source('shop', 'orders')", rows: [{order_id: 1, total: 2.5}]}]
+        expect: {rows: [{revenue: 3, n: 1}]}
+    """
+
+
+def test_models_in_python(spark: SparkSession, write: Write, tiny: dict[str, str]) -> None:
+    project = load_project(write({**tiny, "models/summed.py": PYTHON, "models/_m.yml": PYTHON_TEST}))
+    passed, failed = run_unit_tests(project, spark, project.files.unit_tests)
+    assert (passed.passed, passed.message) == (True, "")
+    assert failed.message == "  where n=1: revenue should be 3, is 2.5"
+
+
 @pytest.mark.parametrize("config", ["{expect: table}", "{meta: {expect: table}}"])
 def test_a_test_says_that_it_expects_the_table(write: Write, tiny: dict[str, str], config: str) -> None:
     text = f"unit_tests:\n  - {{name: one, model: totals, config: {config}, expect: {{rows: []}}}}\n"
