@@ -48,6 +48,7 @@ _PLAIN = {
     "pathlib": {"Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath"},
 }
 _Stat = tuple[int, int, int, int]
+_latest: dict[int, Project] = {}  # the project that this process parsed last, by when it began to read it
 
 
 def open_project(root: Path, *, target: str | None = None, variables: Mapping[str, Any] | None = None) -> Project:
@@ -59,6 +60,8 @@ def open_project(root: Path, *, target: str | None = None, variables: Mapping[st
     cache = _Cache(root, target, variables or {})
     with _without_collecting():
         if cache.is_current():
+            if cache.read_at in _latest:
+                return _latest[cache.read_at]
             kept = cache.part("project")
             if kept is not None:
                 return _with_renderer(kept)
@@ -130,6 +133,7 @@ class _Cache:
         self._root, self._target, self._variables = root, target, variables
         asked = json.dumps([target, dict(variables)], sort_keys=True, default=repr)
         self._path = root / "target" / FOLDER / f"{digest(str(root), asked, _program()).hex()}.bin"
+        self.read_at = 0
         self._file: BinaryIO | None = None
         self._spans: dict[str, tuple[int, int, int]] = {}
         self._load()
@@ -140,6 +144,7 @@ class _Cache:
         inputs: _Inputs | None = self.part("inputs")
         if inputs is None or not _same_surroundings(inputs):
             return False
+        self.read_at = inputs.read_at
         files = _stats(inputs.folders, inputs.digests)
         if files.keys() != inputs.files.keys() or _tops(inputs.tops) != inputs.tops:
             return False
@@ -171,6 +176,8 @@ class _Cache:
         inputs = _inputs(now, read_at, [package.root for package in project.files.packages])
         if inputs is not None:
             self._write(inputs, listing, _without_renderer(project), now.pieces)
+            _latest.clear()
+            _latest[read_at] = project
         return project, listing
 
     def _pieces(self) -> Mapping[bytes, Any]:
@@ -206,10 +213,14 @@ class _Cache:
 
     def _write(self, *values: Any) -> None:
         """Writes the parts in their order; those that are not given stay as they are. What cannot be kept is not."""
+        from runner.render import secrets
+
         try:
             parts = [pickle.dumps(value, pickle.HIGHEST_PROTOCOL) for value in values]
         except Exception:  # a value of a package that cannot be pickled: the project is parsed anew each time
             return
+        if any(secret.encode() in part for secret in secrets() for part in parts):
+            return  # a template put it into a setting; nothing secret is written
         for name in _PARTS[len(parts) :]:
             part = self._bytes(name)
             if part is None:
@@ -220,6 +231,7 @@ class _Cache:
         with contextlib.suppress(OSError):
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
+                partial.touch(mode=0o600)
                 partial.write_bytes(b"".join([_MAGIC, _HEAD.pack(*numbers), *parts]))
                 partial.replace(self._path)
             finally:

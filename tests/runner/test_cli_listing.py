@@ -140,6 +140,11 @@ def test_nothing_failed_is_exit_0(run: Callable[..., str], shop: Path) -> None:
     assert run("ls", "result:success") == "totals\n"
 
 
+def test_what_was_never_built_is_stale(run: Callable[..., str]) -> None:
+    assert run("ls", "stale:").split() == ["rates", "stg_orders", "totals"]
+    assert run("ls", "stale:,tag:nightly").split() == ["totals"]
+
+
 def test_state_is_compared_with_a_folder(run: Callable[..., str], shop: Path) -> None:
     assert run("compile").startswith("")
     before = shop / "before"
