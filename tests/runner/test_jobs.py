@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -60,7 +60,9 @@ def test_a_tag_is_gone_afterwards(spark: SparkSession) -> None:
 
 
 def test_ctrl_c_stops_what_spark_runs(spark: SparkSession) -> None:
-    threading.Timer(1.5, _thread.interrupt_main).start()
+    main = threading.main_thread().ident
+    assert main is not None
+    threading.Timer(1.5, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         interruptible(spark, "work", lambda: forever(spark))
