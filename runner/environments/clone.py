@@ -21,7 +21,7 @@ from runner.environments.transfer import can_link, publish_linked, said_of, view
 from runner.errors import ProjectError
 from runner.model import Model
 from runner.parse import Project
-from runner.state.commits import Standing, changed, standing
+from runner.state.commits import Standing, changed, commits, standing
 from runner.warehouse import exists, is_view, publish_view, read_view
 
 if TYPE_CHECKING:
@@ -225,6 +225,8 @@ def clone_said(path: Path) -> Mapping[str, Any]:
     """Returns of what the table or view at `path` is a clone: `target`, `path`, `version`, …; empty where it is none."""
     if not exists(path):
         return {}
-    said = read_view(path)["metadata"] if is_view(path) else said_of(path)
-    found = said.get("cloned")
+    if is_view(path):
+        found = read_view(path)["metadata"].get("cloned")
+    else:
+        found = next((one.said["cloned"] for one in commits(path) if "cloned" in one.said), None)
     return found if isinstance(found, dict) else {}

@@ -163,4 +163,5 @@ def said_of(path: Path) -> dict[str, Any]:
     from runner.state.published import published
 
     found = published(path)
-    return json.loads(json.dumps(dict(found.said))) if found else {}
+    said = found.said if found and found.said else delta.metadata(path)  # a landed table is published by no model
+    return json.loads(json.dumps(dict(said))) if not said.get("is_note") else {}

@@ -13,6 +13,7 @@ from deltalake import CommitProperties, write_deltalake
 
 from runner import delta
 from runner.cli import main
+from runner.environments.clone import clone_said
 from runner.environments.transfer import publish_linked
 from runner.errors import ContractError
 from runner.names import TableRef
@@ -128,3 +129,13 @@ def test_a_source_whose_files_are_gone_is_not_linked(root: Path) -> None:
     assert str(gone.value).startswith("marts.low: 1 of its 2 files are gone (")
     assert str(gone.value).endswith("): a VACUUM removed them. Build it again.")
     assert not here.exists()
+
+
+def test_a_clone_of_a_landed_table_says_what_it_is_of(root: Path, run: Run) -> None:
+    (root / "sources.yml").write_text("version: 2\nsources: [{name: shop, tables: [{name: orders}]}]\n")
+    table(root / "prod/shop/orders", {"n": [1], "kind": ["a"]}, kind="landing", rows=1)
+    assert run("clone", "--from", "prod", "source:shop")[0] == 0
+    said = delta.metadata(root / "dev/shop/orders")
+    assert (said["kind"], said["rows"], said["cloned"]["version"]) == ("landing", 1, 0)
+    assert clone_said(root / "dev/shop/orders") == said["cloned"]
+    assert clone_said(root / "prod/shop/orders") == {}
