@@ -119,7 +119,7 @@ class Promoter:
             yield f"it was built on {then.moment}, and its SQL asks for the current date"
         for key, value in (there.said.get("parents") or {}).items():
             if not there.is_view or "view" in value:
-                yield from self._of_parent(key, value, name)
+                yield from self._of_parent(self._unique_id(key), value, name)
 
     def _expected(self, model: Model) -> Fingerprint:
         return fingerprint(self.target, model, self.quality.suites.get(model.unique_id), now=datetime.now(UTC))
@@ -134,6 +134,17 @@ class Promoter:
                 mounted = elsewhere(node.table, prefix=f"in_{project.files.target.name}", warehouse=other.warehouse)
                 names[str(mounted)] = name
         return digest(renamed(sql, names))
+
+    def _unique_id(self, key: str) -> str:
+        """Returns the unique id of a parent that was recorded by the name under which another target's table is known."""
+        if key in self.target.graph:
+            return key
+        for project, other in ((self.source, self.target), (self.target, self.source)):
+            prefix = f"in_{project.files.target.name}"
+            for node in project.nodes():
+                if str(elsewhere(node.table, prefix=prefix, warehouse=other.warehouse)) == key:
+                    return node.unique_id
+        return key
 
     def _of_parent(self, key: str, then: Mapping[str, Any], name: str) -> Iterator[str]:
         if key in self.target.buildable and self.target.buildable[key].config.materialized == "ephemeral":
@@ -210,6 +221,7 @@ class Promoter:
         said = said_of(theirs)
         parents: dict[str, Any] = {}
         for key, value in (said.get("parents") or {}).items():
+            key = self._unique_id(key)
             here = self._path(self.target, key) if key in self.target.graph else None
             now = standing(here) if here is not None and "view" not in value else None
             if here is not None and "view" in value and is_view(here):

@@ -173,6 +173,8 @@ def _known(project: Project, unique_id: str) -> tuple[str, list[Point]]:
 
 def _return(unique_id: str, label: str, known: Sequence[Point], wanted: Point) -> Return:
     later = [one for one in known if one.version > wanted.version and one.changes]
+    if later and (later[-1].said.get("restored") or {}).get("version") == wanted.version:
+        later = []  # what it went back to before
     return Return(unique_id=unique_id, label=label, now=known[-1].version, to=wanted if later else None)
 
 

@@ -22,6 +22,7 @@ from runner.names import TableRef
 from runner.parse import Project
 from runner.warehouse import exists, inputs_of_view, is_view, read_view, renamed, withdraw_view
 
+_OF_ONE_COMMIT = ("restored", "journal", "taken_back", "promoted", "cloned")
 _Z85 = {letter: index for index, letter in enumerate("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#")}  # fmt: skip
 
 
@@ -164,4 +165,5 @@ def said_of(path: Path) -> dict[str, Any]:
 
     found = published(path)
     said = found.said if found and found.said else delta.metadata(path)  # a landed table is published by no model
-    return json.loads(json.dumps(dict(said))) if not said.get("is_note") else {}
+    kept = {key: value for key, value in said.items() if key not in _OF_ONE_COMMIT}
+    return json.loads(json.dumps(kept)) if not said.get("is_note") else {}

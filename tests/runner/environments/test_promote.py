@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def test_what_prod_would_build_is_promoted_and_then_reused(town: Town) -> None:
     town.land((1, 10.0), (2, 5.5))
     town.build()
-    town.run("clone", "--from", "prod", "shop.orders", "stg_orders")
+    assert town.run("clone", "--from", "prod", "source:shop", "stg_orders").code == 0
     town.file("models/priced.sql", "select order_id, total, total * 3 as doubled from {{ ref('stg_orders') }}")
     town.build("priced+", target="dev")
 
