@@ -167,16 +167,23 @@ def _unit_entry(result: UnitTestResult) -> dict[str, Any]:
 
 @contextmanager
 def _small_shuffles(spark: SparkSession) -> Iterator[None]:
-    """Sets Spark for a handful of rows, and sets it back."""
-    wanted = {"spark.sql.shuffle.partitions": "1", "spark.sql.adaptive.enabled": "false"}
-    before = {name: spark.conf.get(name) for name in wanted}
+    """Sets Spark for a handful of rows, whose queries take longer to compile than to run, and sets it back."""
+    wanted = {
+        "spark.sql.shuffle.partitions": "1",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    }
+    before = {name: spark.conf.get(name, None) for name in wanted}
     for name, value in wanted.items():
         spark.conf.set(name, value)
     try:
         yield
     finally:
         for name, found in before.items():
-            if found is not None:
+            if found is None:
+                spark.conf.unset(name)
+            else:
                 spark.conf.set(name, found)
 
 

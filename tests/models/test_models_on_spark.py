@@ -54,7 +54,9 @@ def test_unit_test(test: UnitTest, project: Project, quick: SparkSession, spark:
 
 
 @pytest.mark.parametrize(
-    "model", [model for model in PROJECT.models.values() if model.refs], ids=lambda model: model.name
+    "model",
+    [model for model in PROJECT.models.values() if model.refs and model.language == "sql"],
+    ids=lambda model: model.name,
 )
 def test_columns_are_the_described_ones(
     model: object, project: Project, quick: SparkSession, spark: SparkSession
