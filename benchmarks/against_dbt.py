@@ -84,7 +84,7 @@ def _settle(folder: Path, name: str, settings: dict[str, str]) -> None:
 
 
 def _models(folder: Path, *, warm: bool) -> float:
-    from runner.parse import load_project
+    from runner.project.parse import load_project
 
     project = load_project(folder)
     landed = {table.table.schema for table in project.sources.values()}

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from expectations import compute
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 from runner.quality import load_quality
 from runner.quality.audit import Audit
-from runner.spark import spark_session
+from runner.session.spark import spark_session
 from runner.warehouse import Warehouse, exists
 
 WAYS = {"one by one": 1, "together": 24}

@@ -26,7 +26,7 @@ from end_to_end import EDITED, ROOT, measure
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from runner.parse import Project
+    from runner.project.parse import Project
 
 
 def main() -> int:
@@ -42,7 +42,7 @@ def main() -> int:
         done = measure(folder, *words)
         if done.code:
             sys.exit(done.said)
-    from runner.spark import spark_session
+    from runner.session.spark import spark_session
 
     spark = spark_session("overhead", scratch=folder / "scratch", small=True)
     bare: dict[str, list[float]] = {}
@@ -74,7 +74,7 @@ def _place(spark: SparkSession, folder: Path) -> Project:
     """Returns the project over a new warehouse that holds the landed tables alone; the session knows none of them."""
     from dataclasses import replace
 
-    from runner.parse import load_project
+    from runner.project.parse import load_project
 
     project = load_project(folder)
     target = replace(project.files.target, warehouse=folder / f"warehouse-{uuid.uuid4().hex[:8]}")

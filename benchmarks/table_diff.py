@@ -14,7 +14,7 @@ from pathlib import Path
 from pyspark.sql import functions as f
 
 from runner.environments.compare import compare
-from runner.spark import spark_session
+from runner.session.spark import spark_session
 
 
 def main() -> None:

@@ -28,10 +28,10 @@ from runner.errors import NotFoundError
 from runner.execute import NodeResult
 from runner.model import Model, SourceTable
 from runner.outcome import Invocation, Pages, write_outcome
-from runner.parse import Project
-from runner.parse_cache import open_project
+from runner.project.cache import open_project
+from runner.project.parse import Project
+from runner.project.root import find_root
 from runner.quality import Quality, load_quality
-from runner.root import find_root
 from runner.state.decide import State
 from runner.state.plan import Plan, make_plan
 from runner.state.reuse import all_reused
@@ -131,7 +131,7 @@ class OpenProject:
     def spark(self) -> SparkSession:
         """The Spark session, started when it is first asked for."""
         if self._spark is None:
-            from runner.spark import spark_session
+            from runner.session.spark import spark_session
 
             files = self.project.files
             self._spark = spark_session(

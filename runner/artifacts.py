@@ -16,10 +16,10 @@ from runner import delta
 from runner.compile import compiled_path
 from runner.execute import NodeResult
 from runner.freshness import Freshness, document, judge
+from runner.jinja.render import scrubbed
 from runner.model import Column, Config, DataTest, Exposure, Group, Model, Rows, SourceTable, UnitTest
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.quality.told import test_entries
-from runner.render import scrubbed
 from runner.warehouse import is_view
 
 _SCHEMA = "https://schemas.getdbt.com/dbt/{}.json"

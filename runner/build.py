@@ -18,16 +18,16 @@ from runner.explain import explain, from_spark
 from runner.graph import Graph
 from runner.introspection import Introspection, Recorder
 from runner.jinja.database import Database
-from runner.jobs import interrupt, tagged
+from runner.jinja.render import Captured
 from runner.materialize.grants import apply_grants
 from runner.materialize.run_hooks import run_project_hooks, shown_result
 from runner.model import Model, SourceTable
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.quality.audit import Audit
 from runner.quarantine import with_quarantine
-from runner.render import Captured
 from runner.retries import policy_of, retrying
+from runner.session.jobs import interrupt, tagged
 from runner.state.decide import State
 from runner.state.leftovers import clear_leftovers, running
 from runner.state.reuse import reused

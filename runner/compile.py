@@ -11,12 +11,12 @@ from typing import Any
 
 from runner.errors import ProjectError
 from runner.jinja.database import Database
+from runner.jinja.render import Captured, Relation, Scope
 from runner.model import Config, Model, Ref
 from runner.names import TableRef
-from runner.parse import Project
-from runner.project import target_values
-from runner.render import Captured, Relation, Scope
-from runner.shown import model_values
+from runner.project.files import target_values
+from runner.project.parse import Project
+from runner.project.shown import model_values
 
 _LEADING_WITH = re.compile(
     r"\A((?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*)with\b(?!\s+recursive\b)", re.IGNORECASE | re.DOTALL

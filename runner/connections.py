@@ -9,8 +9,8 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.errors import FormatError, ProjectError
-from runner.parse import Project
-from runner.render import env_var
+from runner.jinja.render import env_var
+from runner.project.parse import Project
 from stores.settings import Stores, read_stores
 
 

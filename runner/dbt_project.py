@@ -16,7 +16,7 @@ import yaml
 
 from runner.errors import ProjectError
 from runner.model import Model
-from runner.parse import Project
+from runner.project.parse import Project
 
 PROFILES, PROJECT_FILE, SPARK = "profiles.yml", "dbt_project.yml", "spark/spark-defaults.conf"
 _OURS = ("targets", "default_target", "suite-paths", "default_defer_target")

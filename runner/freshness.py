@@ -18,7 +18,7 @@ from runner.compile import compile_text
 from runner.errors import FormatError, ProjectError
 from runner.explain import first_words
 from runner.model import SourceTable
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.warehouse import Warehouse
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.artifacts import catalog, manifest, run_results, write_artifact
 from runner.execute import NodeResult
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.records import write_record
 
 

@@ -17,7 +17,7 @@ from runner.artifacts import write_artifact
 from runner.compile import compiled_path
 from runner.execute import NodeResult
 from runner.model import Model
-from runner.parse import Project
+from runner.project.parse import Project
 
 KEPT = 200
 _FOLDER = "runs"

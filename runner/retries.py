@@ -15,7 +15,7 @@ from runner.errors import FormatError, ProjectError
 from runner.execute import NodeResult
 from runner.explain import first_words
 from runner.model import Model
-from runner.project import Target
+from runner.project.files import Target
 
 _MOST_SECONDS = 300.0
 _PERIOD = re.compile(r"(\d+(?:\.\d+)?)\s*(s|seconds?|m|min|minutes?)?")

@@ -20,7 +20,7 @@ from runner.errors import FormatError, ProjectError
 from runner.materialize.microbatch import between, event_time
 from runner.model import Model, SourceTable
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.warehouse import exists, publish_view
 
 _PERIOD = re.compile(r"(\d+)\s*(hour|day|month|year)s?")

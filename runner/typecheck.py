@@ -22,11 +22,11 @@ from runner.errors import ProjectError
 from runner.explain import explain
 from runner.introspection import Introspection
 from runner.jinja.database import NeedsSparkError, RelationKind
+from runner.jinja.render import Relation
 from runner.jinja.result import ResultTable
 from runner.model import Model, SourceTable
 from runner.names import TableRef
-from runner.parse import Project
-from runner.render import Relation
+from runner.project.parse import Project
 from runner.warehouse import is_view
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from runner import delta
 from runner.errors import ProjectError
-from runner.jobs import is_connect
 from runner.names import TableRef
+from runner.session.jobs import is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A real local Spark with Delta, set for small data."""
-    from runner.spark import spark_session
+    from runner.session.spark import spark_session
 
     session = spark_session(
         "tests",
@@ -80,7 +80,7 @@ def dbt() -> Path:
 
     It lives in an environment of its own in the cache (`scripts/dbt-environment`, pinned in tests/dbt/requirements.lock),
     made on first use. It holds the same pyspark as the project, which dbt-spark takes, and Delta through
-    `spark.jars` (`runner.spark.delta_jars`) in SPARK_CONF_DIR or PYSPARK_SUBMIT_ARGS.
+    `spark.jars` (`runner.session.spark.delta_jars`) in SPARK_CONF_DIR or PYSPARK_SUBMIT_ARGS.
     """
     script = Path(__file__).resolve().parent.parent / "scripts" / "dbt-environment"
     done = subprocess.run(

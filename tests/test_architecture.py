@@ -19,38 +19,15 @@ LAYERS = (
     "incremental",
     "names",
     "recall",
-    "root",
     "documents",
     "model",
     "graph",
     "delta_log",
     "delta",
-    "jobs",
-    "progress",
-    "spark",
-    "warm",
-    "warm_server",
+    "session",
     "selection",
-    "blocks",
     "jinja",
-    "properties",
-    "packages",
-    "installed",
-    "python_models",
-    "lookup",
-    "configs",
-    "data_tests",
-    "docs",
-    "versions",
     "project",
-    "render",
-    "asked",
-    "nodes",
-    "shown",
-    "listing",
-    "selectables",
-    "parse",
-    "parse_cache",
     "connections",
     "contracts",
     "warehouse",
@@ -88,19 +65,8 @@ LIGHT = (
     "model",
     "graph",
     "selection",
-    "properties",
-    "blocks",
-    "packages",
-    "installed",
-    "python_models",
-    "lookup",
-    "configs",
-    "data_tests",
-    "docs",
-    "versions",
-    "nodes",
+    "jinja",
     "project",
-    "render",
     "compile",
     "execute",
 )
@@ -179,13 +145,15 @@ def test_what_only_classic_spark_has_stands_in_three_modules() -> None:
     classic = {"sparkContext", "rdd", "_jvm", "_jdf", "_jsc", "_sc", "_jsparkSession", "_gateway"}
     for package in ("runner", "ingest", "expectations"):
         for path in modules(package):
-            if name_of(path) in ("runner.jobs", "runner.progress", "runner.spark"):
+            if name_of(path) in ("runner.session.jobs", "runner.session.progress", "runner.session.spark"):
                 continue
             tree = ast.parse(path.read_text(encoding="utf-8"))
             for node in ast.walk(tree):
                 if isinstance(node, ast.Attribute):
                     found = {node.attr, ast.unparse(node)} & classic
-                    assert not found, f"{path}:{node.lineno}: {found} is not there on Spark Connect; see runner.jobs"
+                    assert not found, (
+                        f"{path}:{node.lineno}: {found} is not there on Spark Connect; see runner.session.jobs"
+                    )
 
 
 def test_no_module_is_named_like_a_drawer_or_the_standard_library() -> None:

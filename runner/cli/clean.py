@@ -10,7 +10,7 @@ from runner.cli.environments import recover_journals, size_text
 from runner.cli.session import Command, project_options, say
 from runner.environments.leftovers import PUBLISHED, Leftover, leftovers, remove
 from runner.names import TableRef
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 
 _ORDER = ("candidate", "withheld", "scratch", "compiled", "orphan", "waste")
 _ASKED = {"orphan": "--orphans", "waste": "--vacuum"}

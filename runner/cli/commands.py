@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except NothingSelected as error:
         _end(f"run: {error} There is nothing to do.", 0)
     except ProjectError as error:
-        from runner.render import scrubbed
+        from runner.jinja.render import scrubbed
 
         _end(f"run: {scrubbed(str(error))}", 2)
     except click.UsageError as error:

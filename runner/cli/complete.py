@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from runner.cli.session import Command
 from runner.errors import ProjectError
-from runner.listing import Listing
+from runner.project.listing import Listing
 from runner.selection.methods import METHODS, RESOURCE_TYPES, TEST_TYPES, VERSIONS
 from runner.selection.state import STATES
 

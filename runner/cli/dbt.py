@@ -19,7 +19,7 @@ def dbt_project_command(command: Command, folder: Path) -> None:
     The landed tables are read where they are. Models are built in a metastore of its own, inside FOLDER.
     """
     from runner.dbt_project import not_for_dbt, write_dbt_project
-    from runner.spark import delta_jars
+    from runner.session.spark import delta_jars
 
     project = command.project()
     files = write_dbt_project(project, folder, jars=delta_jars())

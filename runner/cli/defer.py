@@ -102,7 +102,7 @@ def start_deferring(
 
 def _elsewhere(command: Command, asked: DeferAsked) -> Elsewhere:
     from runner.environments.defer import tables_of_state, tables_of_target
-    from runner.parse import load_project
+    from runner.project.parse import load_project
 
     project = command.project()
     if asked.state is not None and asked.target is None:

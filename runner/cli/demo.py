@@ -14,7 +14,7 @@ from runner.cli.generate import write_shop
 from runner.cli.session import Command, project_options, say
 from runner.cli.work import build_all, finish
 from runner.errors import ProjectError
-from runner.parse import Project
+from runner.project.parse import Project
 
 
 @click.command("demo", short_help="Simulate a small shop, land it, build and check all models, write the report.")

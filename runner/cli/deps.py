@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from runner.cli.session import Command, project_options, say
-from runner.installed import install
-from runner.packages import read_document
+from runner.project.installed import install
+from runner.project.packages import read_document
 
 
 @click.command("deps", short_help="Link the local packages of packages.yml into dbt_packages.")

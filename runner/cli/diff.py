@@ -14,7 +14,7 @@ from runner.environments.compare import Comparison, Example, Leniency
 from runner.environments.places import find_node
 from runner.environments.sides import Diff, Differ, Wanted
 from runner.errors import ProjectError
-from runner.parse import load_project
+from runner.project.parse import load_project
 
 _MOST = 3  # examples of each kind in the text
 _WIDE = 100  # characters of a row in the text

@@ -54,13 +54,13 @@ def _python() -> str:
 
 
 def _java() -> str:
-    from runner.spark import java_version
+    from runner.session.spark import java_version
 
     return f"version {java_version()}"
 
 
 def _jars() -> str:
-    from runner.spark import delta_jars
+    from runner.session.spark import delta_jars
 
     return f"{len(delta_jars())} jars in {delta_jars()[0].parent}"
 
@@ -82,7 +82,7 @@ def _disk() -> str:
 
 
 def _services() -> str:
-    from runner.spark import cache_folder
+    from runner.session.spark import cache_folder
     from services.install import is_installed, version
 
     missing = [name for name in ("hbase", "mongodb") if not is_installed(cache_folder(), name)]

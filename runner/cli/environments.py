@@ -11,7 +11,7 @@ from runner.cli.session import Command, project_options, say, select_options
 from runner.environments.clone import Cloner
 from runner.environments.together import recover
 from runner.errors import ProjectError
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 
 _KINDS = ("seed", "model", "snapshot")
 _WORDS = {"linked": "cloned", "shallow": "shallow", "view": "view", "there": "there", "missing": "missing"}

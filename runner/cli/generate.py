@@ -14,7 +14,7 @@ import click
 
 from runner.cli.session import Command, console, project_options, say
 from runner.errors import ProjectError
-from runner.parse import Project
+from runner.project.parse import Project
 
 if TYPE_CHECKING:
     from simulate.summary import Summary

@@ -13,7 +13,7 @@ import click
 from runner.cli.session import Command, project_options, say
 from runner.errors import NotFoundError, ProjectError
 from runner.model import Model, SourceTable
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.records import RunRecord, read_records
 from runner.state.commits import Commit, commits
 from runner.warehouse import is_view, read_view

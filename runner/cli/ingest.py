@@ -14,9 +14,9 @@ import click
 from runner.cli.session import Command, project_options, say
 from runner.contracts import contract_of
 from runner.errors import NotFoundError, ProjectError
-from runner.jobs import interruptible, parallelism
 from runner.model import SourceTable
-from runner.parse import Project
+from runner.project.parse import Project
+from runner.session.jobs import interruptible, parallelism
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

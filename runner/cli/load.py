@@ -11,7 +11,7 @@ from runner.connections import open_stores
 from runner.contracts import contract_of
 from runner.errors import NotFoundError, ProjectError
 from runner.model import SourceTable
-from runner.parse import Project
+from runner.project.parse import Project
 
 if TYPE_CHECKING:
     from simulate.loaded import Loaded, TableFiles

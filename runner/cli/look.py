@@ -19,7 +19,7 @@ from runner.errors import NotFoundError, ProjectError
 from runner.materialize import goes_on
 from runner.model import Model, SourceTable
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.quarantine import SUFFIX
 from runner.warehouse import exists, is_view
 

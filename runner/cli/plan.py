@@ -12,7 +12,7 @@ from runner.cli.choose import chosen_quality
 from runner.cli.defer import defer_options, start_deferring
 from runner.cli.session import Command, project_options, say, select_options
 from runner.model import Model
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.state.decide import Act
 from runner.state.plan import Plan, Planned, make_plan
 

@@ -18,19 +18,19 @@ import click
 
 from runner.cli.choose import Asked, choose, selection_options
 from runner.errors import ProjectError, did_you_mean
-from runner.parse_cache import open_listing, open_project
-from runner.root import find_root
+from runner.project.cache import open_listing, open_project
+from runner.project.root import find_root
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from rich.console import Console
 
     from runner.jinja.database import Database
-    from runner.listing import Listing
-    from runner.parse import Project
-    from runner.project import Target
+    from runner.project.files import Target
+    from runner.project.listing import Listing
+    from runner.project.parse import Project
     from runner.quality import Quality
-    from runner.warm import Wanted
+    from runner.session.warm import Wanted
 
 _SESSIONS = ("auto", "warm", "cold")
 
@@ -160,14 +160,14 @@ class Command:
         if target.remote:
             return self._remote(target)
         if not stores and not private and self.is_warm():
-            from runner.warm import warm_session
+            from runner.session.warm import warm_session
 
             return warm_session(self.warm(), lambda text: say(f"run: {text}"))
         return self._cold(target, small=small, stores=stores)
 
     @contextmanager
     def _cold(self, target: Target, *, small: bool, stores: bool) -> Iterator[SparkSession]:
-        from runner.spark import SMALL_BYTES, spark_session
+        from runner.session.spark import SMALL_BYTES, spark_session
 
         session = spark_session(
             f"sluice {self.project().files.name}",
@@ -184,7 +184,7 @@ class Command:
     @contextmanager
     def _remote(self, target: Target) -> Iterator[SparkSession]:
         from runner.connections import rendered
-        from runner.spark import leave_connect, remote_session
+        from runner.session.spark import leave_connect, remote_session
 
         place = f"{target.place}: remote"
         session = remote_session(rendered(target.remote, place), scratch=self._scratch, settings=target.spark)
@@ -217,8 +217,8 @@ class Command:
 
     def warm(self) -> Wanted:
         """Returns what the warm session of the target is made of."""
-        from runner.spark import SMALL_BYTES
-        from runner.warm import Wanted
+        from runner.session.spark import SMALL_BYTES
+        from runner.session.warm import Wanted
 
         files = self.project().files
         return Wanted(
@@ -233,7 +233,7 @@ class Command:
 
 
 def _idle_seconds() -> float:
-    from runner.warm import IDLE_SECONDS
+    from runner.session.warm import IDLE_SECONDS
 
     said = os.environ.get("SLUICE_SESSION_MINUTES")
     if said is None:

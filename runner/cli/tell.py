@@ -17,8 +17,8 @@ import click
 from runner.cli.session import console, say
 from runner.execute import NodeResult
 from runner.model import Model
-from runner.parse import Project
-from runner.progress import Watch
+from runner.project.parse import Project
+from runner.session.progress import Watch
 from runner.state.cost import usual_seconds, wall_seconds
 from runner.warehouse import exists
 

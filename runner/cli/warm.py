@@ -19,7 +19,7 @@ def session_command(command: Command, action: str) -> int:
     At a terminal a command starts it when it needs Spark; it ends 15 minutes after the last use. SLUICE_SESSION, or
     "session" of the target, says when it is used: auto (at a terminal), warm (always), cold (never).
     """
-    from runner import warm
+    from runner.session import warm
 
     wanted = command.warm()
     if action == "start":

@@ -20,7 +20,7 @@ from runner import delta, delta_log
 from runner.environments.transfer import can_link, publish_linked, said_of, view_for
 from runner.errors import ProjectError
 from runner.model import Model
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.state.commits import Standing, changed, commits, standing
 from runner.warehouse import exists, is_view, publish_view, read_view
 

@@ -12,7 +12,7 @@ from runner.environments.places import elsewhere, relocated
 from runner.errors import FormatError, ProjectError
 from runner.model import Model
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.warehouse import exists
 
 WAREHOUSE = "SLUICE_WAREHOUSE"  # in a manifest's metadata: where its tables stand

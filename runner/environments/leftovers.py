@@ -14,7 +14,7 @@ from runner.environments.clone import clones_of
 from runner.environments.vacuum import remove_waste, waste_of
 from runner.model import Model
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.state.published import published
 from runner.warehouse import exists, is_view
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from runner.errors import NotFoundError
 from runner.model import GenericTest, Model, SourceTable
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 
 _KEYS_OF_TESTS = ("combination_of_columns", "column_list")
 

@@ -18,7 +18,7 @@ from runner.environments.together import Step, publish_together
 from runner.environments.transfer import publish_linked, said_of, view_for
 from runner.model import Model
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.state.commits import changed, standing
 from runner.state.fingerprint import Fingerprint, fingerprint
 from runner.state.published import Published, published

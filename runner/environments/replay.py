@@ -18,7 +18,7 @@ from runner.environments.sides import Diff
 from runner.errors import ProjectError
 from runner.model import Model
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.warehouse import Warehouse, exists, inputs_of_view, is_view, renamed, view_versions
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from runner.environments.places import elsewhere, find_node, key_of, relocated
 from runner.errors import ProjectError
 from runner.model import Model, SourceTable
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.warehouse import MissingTableError, Warehouse, exists, is_view
 
 if TYPE_CHECKING:

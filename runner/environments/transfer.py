@@ -19,7 +19,7 @@ from runner import delta, delta_log
 from runner.environments.places import elsewhere
 from runner.errors import ContractError
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.warehouse import exists, inputs_of_view, is_view, read_view, renamed, withdraw_view
 
 _OF_ONE_COMMIT = ("restored", "journal", "taken_back", "promoted", "cloned")

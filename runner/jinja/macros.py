@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from runner.blocks import Block, find_blocks
 from runner.errors import FormatError, NotFoundError, ProjectError
+from runner.jinja.blocks import Block, find_blocks
 from runner.jinja.environment import Called, Environment, Open
 from runner.model import Macro
 

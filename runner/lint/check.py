@@ -11,7 +11,7 @@ from runner.lint.mask import mask
 from runner.lint.rules import KEY_TESTS, RULES, Finding, Page
 from runner.lint.sql import read_query
 from runner.model import Model
-from runner.parse import Project
+from runner.project.parse import Project
 
 _NOQA = re.compile(r"--\s*noqa(?::\s*([\w\- ,]+))?", re.IGNORECASE)
 

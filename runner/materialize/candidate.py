@@ -16,7 +16,7 @@ from runner.compile import Compiled
 from runner.delta import AS_IT_IS, Details
 from runner.jinja.database import Database
 from runner.model import Model
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.warehouse import Warehouse
 
 if TYPE_CHECKING:

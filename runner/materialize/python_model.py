@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from runner.compile import compile_model
 from runner.errors import ProjectError
 from runner.explain import first_words, from_spark
+from runner.jinja.render import Relation
 from runner.materialize.candidate import Work
-from runner.python_models import PARAMETERS, read_python_model
-from runner.render import Relation
+from runner.project.python_models import PARAMETERS, read_python_model
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

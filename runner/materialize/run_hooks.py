@@ -12,8 +12,8 @@ from runner.jinja.database import Database
 from runner.materialize.hooks import HookError, hook_texts
 from runner.model import Config, Model
 from runner.names import TableRef
-from runner.parse import Project
-from runner.shown import model_values
+from runner.project.parse import Project
+from runner.project.shown import model_values
 from runner.warehouse import MissingTableError, Warehouse
 
 Kind = Literal["on-run-start", "on-run-end"]

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.introspection import Introspection
+from runner.jinja.render import Relation
 from runner.model import DataTest, Model, SourceTable
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.quality.gather import Quality
 from runner.quality.rendered import query_of, tables_of
 from runner.quality.stored import store_failures
-from runner.render import Relation
 from runner.warehouse import Warehouse
 
 if TYPE_CHECKING:

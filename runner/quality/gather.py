@@ -11,11 +11,11 @@ from typing import Any
 
 from expectations.catalogue import definitions
 from expectations.suite import GENERIC, Expectation, Suite, from_generic_test, load_suites
-from runner.data_tests import read_call
 from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.graph import Graph
 from runner.model import DataTest, GenericTest, Model, Ref, SourceTable
-from runner.parse import Project
+from runner.project.data_tests import read_call
+from runner.project.parse import Project
 from runner.quality.rendered import macro_of, tables_of, unasked_query_of
 
 _PLAIN_COLUMN = re.compile(r"[A-Za-z_]\w*(\.\w+)*")

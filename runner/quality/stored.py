@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner import delta
 from runner.explain import first_words
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.quality.rendered import failures_table
 from runner.warehouse import Warehouse
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from runner.model import Model, SourceTable
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.state.commits import Standing, changed, standing
 from runner.state.fingerprint import Fingerprint, check_digests, fingerprint
 from runner.state.published import Published, judged, published, read_checked, write_checked

@@ -21,10 +21,10 @@ from zoneinfo import ZoneInfo
 from runner.compile import Compiled, compile_model, inputs_of
 from runner.errors import ProjectError
 from runner.introspection import Recorder, tables_named
+from runner.jinja.render import scrubbed
 from runner.model import Model
 from runner.names import TableRef
-from runner.parse import Project
-from runner.render import scrubbed
+from runner.project.parse import Project
 from runner.state.tokens import clock, digest, digest_of, uncommented
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runner.jinja.render import scrubbed
 from runner.model import Model
-from runner.parse import Project
-from runner.render import scrubbed
+from runner.project.parse import Project
 from runner.state.cost import usual_seconds, wall_seconds
 from runner.state.decide import Act, Decision, Reason, State
 from runner.state.tokens import uncommented

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from runner.compile import Compiled
 from runner.materialize import Work, make_candidate
-from runner.parse import Project
+from runner.project.parse import Project
 from runner.warehouse import Warehouse
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from runner.compile import compile_text
 from runner.errors import FormatError, NotFoundError, nearest
 from runner.explain import first_words
 from runner.model import Model, Rows, SourceTable
-from runner.parse import Project
+from runner.project.parse import Project
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -10,7 +10,7 @@ from typing import Any
 from runner.errors import NotFoundError
 from runner.model import Config, Model, UnitTest
 from runner.names import TableRef
-from runner.parse import Project
+from runner.project.parse import Project
 
 _QUERY = re.compile(r"(?:\(|\s)*(?:select|with|values|from)\b", re.IGNORECASE)
 VALUE = "value"

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from runner.compile import Compiled, compile_model
 from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.explain import explain, first_words
+from runner.jinja.render import Relation, env_var
 from runner.materialize import Work
 from runner.materialize.python_model import run_python_model
 from runner.model import Model, SourceTable, UnitTest
-from runner.parse import Project
-from runner.render import Relation, env_var
+from runner.project.parse import Project
 from runner.unit_tests.difference import differing_lines, plain
 from runner.unit_tests.final import final_table
 from runner.unit_tests.given import fixture_text, frame_of, known_types, mappings_of, refusal

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 
 HERE = Path(__file__).resolve().parent
 EDITED = ("models", "macros", "sources.yml", "project.yml", "expectations")

@@ -13,7 +13,7 @@ import pytest
 
 from runner.documents import read_yaml
 from runner.errors import ProjectError
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.selection import NamedSelectors, Selectable, parse_selector, read_selectors, select
 
 HERE = Path(__file__).resolve().parent

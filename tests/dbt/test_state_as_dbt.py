@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runner.artifacts import manifest
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.selection.state import STATES, Comparison
 
 HERE = Path(__file__).resolve().parent

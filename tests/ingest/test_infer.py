@@ -16,7 +16,7 @@ from ingest.decode import Decoder, Records
 from ingest.infer import Inferred, infer
 from ingest.path_profile import kind_of, percent, profile_of
 from runner.errors import ProjectError
-from runner.properties import read_properties
+from runner.project.properties import read_properties
 
 MOMENT = datetime(2024, 1, 5, 10, 20, 30, 123000, tzinfo=UTC)
 

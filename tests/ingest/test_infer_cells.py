@@ -16,7 +16,7 @@ from ingest.contract import Column
 from ingest.hbase.decode import CellDecoder
 from ingest.hbase.wire import Rows
 from ingest.infer import Inferred, infer
-from runner.properties import read_properties
+from runner.project.properties import read_properties
 
 LONG = struct.Struct(">q").pack
 

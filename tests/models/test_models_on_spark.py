@@ -11,7 +11,7 @@ from scipy.stats import poisson
 
 from runner.compile import compile_model
 from runner.model import UnitTest
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 from runner.unit_tests import run_unit_test
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from runner.artifacts import catalog, manifest, run_results, write_artifact
 from runner.execute import NodeResult, Status
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 from runner.warehouse import publish_view
 
 ROOT = Path(__file__).resolve().parent.parent.parent

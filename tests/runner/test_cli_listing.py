@@ -15,8 +15,8 @@ from click.shell_completion import ShellComplete
 
 from runner.cli.commands import cli, main
 from runner.cli.complete import words
-from runner.listing import Listing
-from runner.parse import load_project
+from runner.project.listing import Listing
+from runner.project.parse import load_project
 
 Write = Callable[[Mapping[str, str]], Path]
 MORE = {

@@ -132,7 +132,7 @@ def test_a_standalone_cluster_with_two_workers(shop: Callable[[str], Path], tmp_
 
 @pytest.mark.spark
 def test_a_spark_connect_server(shop: Callable[[str], Path], tmp_path: Path) -> None:
-    from runner.spark import delta_jars
+    from runner.session.spark import delta_jars
 
     port = free_port()
     settings = {

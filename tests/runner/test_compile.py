@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from runner.compile import compile_model
-from runner.configs import merge_config
 from runner.errors import ProjectError
 from runner.model import Ref
-from runner.parse import load_project
+from runner.project.configs import merge_config
+from runner.project.parse import load_project
 
 Write = Callable[[Mapping[str, str]], Path]
 
@@ -272,7 +272,7 @@ def test_template_line(write: Write, tiny: dict[str, str], raw: str, sql: str, l
     from dataclasses import replace
 
     from runner.compile import Compiled
-    from runner.render import Captured
+    from runner.jinja.render import Captured
 
     model = replace(load_project(write(tiny)).models["totals"], raw_sql=raw)
     assert Compiled(model=model, body=sql, ctes={}, captured=Captured()).template_line(line) == template_line

@@ -8,7 +8,7 @@ import pytest
 
 from runner.connections import open_stores
 from runner.errors import ProjectError
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 
 HEAD = "name: shop\ntargets:\n  dev:\n    warehouse: warehouse\n"
 

@@ -15,7 +15,7 @@ from runner.introspection import Introspection, Recorder, tables_named
 from runner.jinja.database import NeedsSparkError, RelationKind
 from runner.jinja.result import ResultTable
 from runner.names import TableRef
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 
 Write = Callable[[Mapping[str, str]], Path]
 

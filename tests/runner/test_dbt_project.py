@@ -11,7 +11,7 @@ import yaml
 
 from runner.dbt_project import not_for_dbt, write_dbt_project
 from runner.errors import ProjectError
-from runner.parse import load_project
+from runner.project.parse import load_project
 
 FILES = {
     "project.yml": (

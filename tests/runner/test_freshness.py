@@ -14,7 +14,7 @@ from deltalake import write_deltalake
 
 from runner.errors import FormatError
 from runner.freshness import document, expects_freshness, with_spark, without_spark
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -10,7 +10,7 @@ import pytest
 
 from runner.cli.commands import cli
 from runner.compile import compile_model
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden"

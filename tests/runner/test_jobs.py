@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner.jobs import interrupt, interruptible, is_connect, parallelism, tagged
-from runner.progress import Watch
+from runner.session.jobs import interrupt, interruptible, is_connect, parallelism, tagged
+from runner.session.progress import Watch
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

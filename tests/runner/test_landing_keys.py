@@ -8,7 +8,7 @@ import pytest
 
 from runner.errors import FormatError
 from runner.model import SourceTable
-from runner.properties import read_properties
+from runner.project.properties import read_properties
 
 BESIDE = """
 sources:

@@ -12,7 +12,7 @@ from runner.cli.tidy import format_command, lint_command
 from runner.errors import NotFoundError
 from runner.lint.check import lint, mend
 from runner.lint.mask import mask
-from runner.parse import load_project
+from runner.project.parse import load_project
 
 Write = Callable[[Mapping[str, str]], Path]
 KEYED = """

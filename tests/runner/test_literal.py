@@ -9,7 +9,7 @@ import pytest
 
 from runner.errors import ProjectError
 from runner.jinja.literal import literal_calls
-from runner.render import Captured, Renderer, Scope
+from runner.jinja.render import Captured, Renderer, Scope
 
 RENDERER = Renderer([], root="shop")
 

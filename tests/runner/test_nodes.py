@@ -10,7 +10,7 @@ import pytest
 from runner.artifacts import manifest
 from runner.errors import ProjectError
 from runner.model import Ref
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 
 Write = Callable[[Mapping[str, str]], Path]
 

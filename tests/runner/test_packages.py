@@ -10,10 +10,10 @@ import pytest
 
 from runner.compile import compile_model
 from runner.errors import ProjectError
-from runner.installed import install
 from runner.model import Ref
-from runner.packages import read_document
-from runner.parse import Project, load_project
+from runner.project.installed import install
+from runner.project.packages import read_document
+from runner.project.parse import Project, load_project
 
 Write = Callable[[Mapping[str, str]], Path]
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from runner import parse, parse_cache
 from runner.errors import ProjectError
-from runner.parse import Project, load_project
-from runner.parse_cache import open_listing, open_project
+from runner.project import cache as parse_cache
+from runner.project import parse
+from runner.project.cache import open_listing, open_project
+from runner.project.parse import Project, load_project
 
 Write = Callable[[Mapping[str, str]], Path]
 SHOP = {
@@ -121,7 +122,7 @@ def test_nothing_is_parsed_twice(root: Path, parses: list[Path]) -> None:
 
 
 def _scope(project: Project) -> Any:
-    from runner.render import Scope
+    from runner.jinja.render import Scope
 
     return Scope(place="here", ref=str, source=lambda a, b: "", variables={}, target={}, project=project.files.name)
 
@@ -288,7 +289,7 @@ def test_what_asks_for_the_time_is_kept_for_a_day(
     open_project(root)
     open_project(root)
     assert len(parses) == 1
-    monkeypatch.setattr("runner.parse_cache._today", lambda: "2001-01-01")
+    monkeypatch.setattr("runner.project.cache._today", lambda: "2001-01-01")
     open_project(root)
     assert len(parses) == 2
 
@@ -348,7 +349,7 @@ class Evil:
 def test_a_file_from_elsewhere_runs_no_code(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import zlib
 
-    from runner.parse_cache import _HEAD, _MAGIC
+    from runner.project.cache import _HEAD, _MAGIC
 
     monkeypatch.setenv("EVIL", str(tmp_path))
     open_project(root)
@@ -374,7 +375,7 @@ def test_only_the_latest_files_stay(root: Path) -> None:
 
 def test_processes_at_once(root: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from runner.parse_cache import open_project\n"
+        "import sys; from pathlib import Path; from runner.project.cache import open_project\n"
         "for n in range(6):\n"
         "    Path('models', f'own_{sys.argv[1]}.sql').write_text(f'select {n} as n from {{{{ ref(\"totals\") }}}}')\n"
         "    project = open_project(Path.cwd())\n"

@@ -13,7 +13,7 @@ from runner.cli.look import tables_in
 from runner.cli.session import Command
 from runner.errors import ProjectError
 from runner.model import DataTest
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 from runner.quality import Quality, load_quality
 from runner.quality.fuse import row_condition
 from runner.quality.rendered import compile_test, failures_table, rule

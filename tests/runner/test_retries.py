@@ -11,7 +11,7 @@ import pytest
 
 from runner.errors import ContractError, FormatError
 from runner.execute import NodeResult
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.retries import Policy, is_transient, policy_of, retrying
 
 Write = Callable[[Mapping[str, str]], Path]

@@ -12,7 +12,7 @@ import pytest
 from runner import delta
 from runner.build import Builder, BuildOptions
 from runner.errors import FormatError, ProjectError
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.quality import load_quality
 from runner.samples import EMPTY, Sample, parse_sample, sampled
 from runner.warehouse import publish_view, read_view

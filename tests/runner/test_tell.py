@@ -14,8 +14,8 @@ from rich.live import Live
 from runner.cli import tell
 from runner.cli.tell import Forecast, Teller, took
 from runner.execute import NodeResult
-from runner.parse import Project, load_project
-from runner.progress import Progress
+from runner.project.parse import Project, load_project
+from runner.session.progress import Progress
 from runner.warehouse import publish_view
 
 Write = Callable[[Mapping[str, str]], Path]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runner.errors import ProjectError
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.unit_tests import UnitTestResult, run_unit_test
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.unit_tests import run_unit_tests
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runner.errors import ProjectError
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.unit_tests import UnitTestResult, run_unit_tests
 from runner.unit_tests.difference import differing_lines
 

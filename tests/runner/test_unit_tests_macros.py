@@ -10,7 +10,7 @@ import pytest
 
 from runner.errors import ProjectError
 from runner.model import UnitTest
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.unit_tests import run_unit_tests
 from runner.unit_tests.macro import as_query, differing_text
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import warm
 from runner.cli.session import Command
 from runner.errors import MachineError, ProjectError
-from runner.warm import State, Wanted
+from runner.session import warm
+from runner.session.warm import State, Wanted
 
 Write = Callable[[Mapping[str, str]], Path]
 PROGRAM = "from runner.cli.commands import script; script()"
@@ -81,8 +81,8 @@ def test_what_the_server_is_made_of_decides_whether_it_fits(tmp_path: Path, monk
 
 
 def test_changed_code_of_ours_changes_the_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = tmp_path / "runner" / "warm.py"
-    code.parent.mkdir()
+    code = tmp_path / "runner" / "session" / "warm.py"
+    code.parent.mkdir(parents=True)
     code.write_text("one = 1\n")
     monkeypatch.setattr(warm, "__file__", str(code))
     first = warm.code_digest()
@@ -209,7 +209,7 @@ def test_commands_share_one_server_and_survive_its_death(shell: Shell) -> None:
     status = shell.run("session", "status")[2]
     assert status.startswith(f"run: warm session of target dev: process {first.pid}, up "), status
 
-    from runner.spark import connected
+    from runner.session.spark import connected
 
     with pytest.raises(
         MachineError, match=rf"^the Spark Connect server at sc://localhost:{first.port} does not answer: "

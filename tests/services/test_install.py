@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import MachineError
-from runner.spark import cache_folder
+from runner.session.spark import cache_folder
 from services import install
 from services.install import default_cache, installed, is_installed, read_lock
 

@@ -12,7 +12,7 @@ import pytest
 from runner import delta
 from runner.build import Builder, BuildOptions
 from runner.execute import NodeResult
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.quality import load_quality
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from polling import Seen, reading
 
 from runner import delta
 from runner.build import Builder, BuildOptions
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.quality import load_quality
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from runner.materialize.grants import grant_statements
 from runner.materialize.hooks import HookError
 from runner.model import Config, Model
 from runner.names import TableRef
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.quality import load_quality
 
 if TYPE_CHECKING:

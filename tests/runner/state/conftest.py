@@ -15,7 +15,7 @@ from deltalake import CommitProperties, write_deltalake
 
 from runner.compile import compile_model, inputs_of
 from runner.model import Model
-from runner.parse import Project, load_project
+from runner.project.parse import Project, load_project
 from runner.quality import load_quality
 from runner.state.decide import Decision, State
 from runner.warehouse import publish_view

@@ -15,7 +15,7 @@ from runner import delta
 from runner.build import Builder, BuildOptions
 from runner.execute import NodeResult
 from runner.model import SourceTable
-from runner.parse import load_project
+from runner.project.parse import load_project
 from runner.quality import load_quality
 from runner.state.decide import State
 from runner.state.reuse import all_reused

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from runner.jobs import current, is_connect
+from runner.session.jobs import current, is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -36,7 +36,7 @@ class _Stage(Protocol):
 
 
 class Watch:
-    """Knows the progress of each pool's work (see `runner.jobs.tagged`) in one session, until it is closed."""
+    """Knows the progress of each pool's work (see `runner.session.jobs.tagged`) in one session, until it is closed."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark

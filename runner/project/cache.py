@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from runner.recall import Reading, digest, environment_digest, reading
 
 if TYPE_CHECKING:
-    from runner.listing import Listing
-    from runner.parse import Project
+    from runner.project.listing import Listing
+    from runner.project.parse import Project
 
 FOLDER = "parse"
 _MAGIC = b"sluice parse 1\n"
@@ -52,7 +52,7 @@ _latest: dict[int, Project] = {}  # the project that this process parsed last, b
 
 
 def open_project(root: Path, *, target: str | None = None, variables: Mapping[str, Any] | None = None) -> Project:
-    """Returns the project in `root`, as `runner.parse.load_project` does, and from the cache where it can be.
+    """Returns the project in `root`, as `runner.project.parse.load_project` does, and from the cache where it can be.
 
     Raises:
         ProjectError: anything in the project is wrong; the message names file and line.
@@ -69,7 +69,7 @@ def open_project(root: Path, *, target: str | None = None, variables: Mapping[st
 
 
 def _with_renderer(project: Any) -> Project:
-    from runner.parse import renderer_of
+    from runner.project.parse import renderer_of
 
     found: Project = replace(project, renderer=renderer_of(project.files))
     return found
@@ -167,7 +167,7 @@ class _Cache:
 
     def fresh(self) -> tuple[Project, Listing]:
         """Parses the project, taking over the pieces that are the same, and keeps it."""
-        from runner.parse import load_project
+        from runner.project.parse import load_project
 
         read_at = time.time_ns()
         with reading(self._pieces) as now:
@@ -213,7 +213,7 @@ class _Cache:
 
     def _write(self, *values: Any) -> None:
         """Writes the parts in their order; those that are not given stay as they are. What cannot be kept is not."""
-        from runner.render import secrets
+        from runner.jinja.render import secrets
 
         try:
             parts = [pickle.dumps(value, pickle.HIGHEST_PROTOCOL) for value in values]
@@ -262,7 +262,7 @@ class _Values(pickle.Unpickler):
 
 def _program() -> str:
     """Returns what stands for this program: its files' sizes and times, and Python's version."""
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parent.parent)
     files = [
         (entry, stat.st_size, stat.st_mtime_ns)
         for entry, stat in _walk(here)

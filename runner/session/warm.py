@@ -1,7 +1,7 @@
 """The warm session: a Spark Connect server of the project's own, kept between commands and found again by a file.
 
 A command that asks for Spark holds a shared lock while it uses the server; the server ends itself when nobody has held
-the lock for a while (`runner.warm_server`). It listens on this machine only and wants a token that stands in a file
+the lock for a while (`runner.session.server`). It listens on this machine only and wants a token that stands in a file
 which only its owner can read. What it was started with is in a digest: where settings, packages or our code have
 changed since, a new server takes its place.
 """
@@ -113,7 +113,7 @@ class State:
 
 def code_digest() -> str:
     """Returns a digest of our packages' code, by the files' sizes and times: workers keep what they imported."""
-    top = Path(__file__).resolve().parent.parent
+    top = Path(__file__).resolve().parent.parent.parent
     digest = hashlib.sha256()
     for package in _OURS:
         for path in sorted((top / package).rglob("*.py")):
@@ -149,7 +149,7 @@ def warm_session(wanted: Wanted, say: Callable[[str], None] = lambda _: None) ->
     Raises:
         MachineError: no server could be started.
     """
-    from runner.spark import connected, leave_connect
+    from runner.session.spark import connected, leave_connect
 
     wanted.folder.mkdir(parents=True, exist_ok=True)
     with _held(wanted.lock_file, fcntl.LOCK_SH):  # in use: it does not end meanwhile
@@ -226,7 +226,7 @@ def start(wanted: Wanted) -> State:
 
 
 def _start(wanted: Wanted, digest: str) -> State:
-    from runner.spark import delta_jars, java_version
+    from runner.session.spark import delta_jars, java_version
 
     java_version()  # what is missing is said here, not in the server's log
     delta_jars()
@@ -243,7 +243,7 @@ def _start(wanted: Wanted, digest: str) -> State:
         environment.pop(name, None)
     with wanted.log_file.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "runner.warm_server"],
+            [sys.executable, "-m", "runner.session.server"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -311,11 +311,11 @@ def _is_server(pid: int) -> bool:
     command = Path(f"/proc/{pid}/cmdline")
     if command.parent.parent.joinpath("self").exists():
         try:
-            return b"runner.warm_server" in command.read_bytes()
+            return b"runner.session.server" in command.read_bytes()
         except OSError:
             return False
     said = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return "runner.warm_server" in said
+    return "runner.session.server" in said
 
 
 def _signal(pid: int, kind: signal.Signals) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runner.configs import merge_config
 from runner.documents import Section
 from runner.errors import FormatError, NotFoundError
 from runner.model import Column
-from runner.packages import Package
-from runner.properties import Patch, columns_of, tests_of
+from runner.project.configs import merge_config
+from runner.project.packages import Package
+from runner.project.properties import Patch, columns_of, tests_of
 
 _KEYS = {"v", "defined_in", "columns", "description", "config", "data_tests", "tests", "access", "deprecation_date",
          "constraints", "docs"}  # fmt: skip

@@ -10,16 +10,16 @@ from typing import Any
 
 from runner.errors import ProjectError
 from runner.graph import Graph
-from runner.listing import Listing
-from runner.lookup import Lookup
+from runner.jinja.render import Renderer, Scope
 from runner.model import DataTest, Exposure, Group, Model, SourceTable, UnitTest
-from runner.nodes import Parser
-from runner.project import Files, read_files, target_values
-from runner.render import Renderer, Scope
-from runner.selectables import named_selectors, selectables, suite_files
+from runner.project.files import Files, read_files, target_values
+from runner.project.listing import Listing
+from runner.project.lookup import Lookup
+from runner.project.nodes import Parser
+from runner.project.selectables import named_selectors, selectables, suite_files
+from runner.project.shown import graph_values
 from runner.selection import Indirect, Selectable, StateView
 from runner.selection.named import SELECTORS_FILE
-from runner.shown import graph_values
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 from runner.documents import Section, read_yaml
 from runner.errors import FormatError, NotFoundError
-from runner.installed import package_folders
 from runner.jinja.settings import LATER, SettingsRenderer
 from runner.model import Macro, UnitTest
-from runner.packages import TREES, Package, read_document, read_package
+from runner.project.installed import package_folders
+from runner.project.packages import TREES, Package, read_document, read_package
 
 _TARGET_KEYS = {
     "warehouse",

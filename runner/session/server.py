@@ -1,6 +1,6 @@
 """The warm session's server: a process of its own, which runs Spark with Connect until nobody has used it for a while.
 
-It is started by `runner.warm` with its settings on stdin, and ends
+It is started by `runner.session.warm` with its settings on stdin, and ends
 
 - `idle_seconds` after the last command let go of the lock,
 - when its file is gone or tells of another server (then when the last command that uses it has ended),
@@ -17,7 +17,7 @@ import sys
 import time
 from types import FrameType
 
-from runner.warm import State, Wanted, read_state, users, wanted_from, write_state
+from runner.session.warm import State, Wanted, read_state, users, wanted_from, write_state
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -26,7 +26,7 @@ def main() -> None:
     """Runs the server that stdin asks for."""
     wanted, state = wanted_from(json.load(sys.stdin))
     from runner.errors import ProjectError
-    from runner.spark import spark_session
+    from runner.session.spark import spark_session
 
     retired = False
 

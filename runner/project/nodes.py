@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runner.asked import Asked
-from runner.configs import FolderConfigs, check_config, merge_config, with_fixed
-from runner.data_tests import generic_test, read_call, unique_names
-from runner.docs import Docs
 from runner.errors import FormatError, NotFoundError, ProjectError
-from runner.lookup import Entry, Lookup
+from runner.jinja.render import Captured, Relation, Renderer, Scope
 from runner.model import Config, DataTest, Exposure, Group, Model, Ref, SourceTable, UnitTest
 from runner.names import TableRef, check_identifier
-from runner.packages import Package, SourceFile
-from runner.project import Files, target_values
-from runner.properties import Patch, folders_of
-from runner.python_models import check_python_config, read_python_model
-from runner.render import Captured, Relation, Renderer, Scope
-from runner.versions import Version, versions_of
+from runner.project.asked import Asked
+from runner.project.configs import FolderConfigs, check_config, merge_config, with_fixed
+from runner.project.data_tests import generic_test, read_call, unique_names
+from runner.project.docs import Docs
+from runner.project.files import Files, target_values
+from runner.project.lookup import Entry, Lookup
+from runner.project.packages import Package, SourceFile
+from runner.project.properties import Patch, folders_of
+from runner.project.python_models import check_python_config, read_python_model
+from runner.project.versions import Version, versions_of
 
 _TYPES = {"model": "model", "python": "model", "seed": "seed", "snapshot": "snapshot", "analysis": "analysis"}
 _ACCESS = ("private", "protected", "public")
@@ -27,7 +27,7 @@ _ACCESS = ("private", "protected", "public")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nodes:
-    """All nodes of a project; see `runner.parse.Project`."""
+    """All nodes of a project; see `runner.project.parse.Project`."""
 
     buildable: Mapping[str, Model]
     analyses: Mapping[str, Model]

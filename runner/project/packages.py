@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from runner.blocks import find_blocks
 from runner.documents import Section, read_yaml
 from runner.errors import FormatError, ProjectError
+from runner.jinja.blocks import find_blocks
 from runner.jinja.macros import read_macros
 from runner.jinja.settings import SettingsRenderer
 from runner.model import Macro
-from runner.properties import Properties, read_properties
+from runner.project.properties import Properties, read_properties
+from runner.project.root import PROJECT_FILES
 from runner.recall import note_folder, note_text
-from runner.root import PROJECT_FILES
 
 FileKind = Literal["model", "python", "seed", "snapshot", "test", "analysis"]
 TREES = {"models": "model", "seeds": "seed", "snapshots": "snapshot", "data_tests": "test", "tests": "test",

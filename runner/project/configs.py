@@ -9,7 +9,7 @@ from runner.documents import Section
 from runner.errors import FormatError, NotFoundError, ProjectError, nearest
 from runner.incremental import check_incremental
 from runner.model import MATERIALIZATIONS, Config
-from runner.packages import Package
+from runner.project.packages import Package
 
 CONFIGS = {
     "materialized", "schema", "alias", "tags", "enabled", "meta", "unique_key", "incremental_strategy", "on_schema_change",

@@ -300,7 +300,7 @@ def _said(error: Exception) -> str:
 
 def packages_archive(folder: Path) -> Path:
     """Returns a zip of the packages that data sources need on a worker, renewed when their code changes."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parent.parent.parent
     files = sorted(path for name in ("ingest", "runner", "stores") for path in (root / name).rglob("*.py"))
     digest = hashlib.sha256()
     for path in files:

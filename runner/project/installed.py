@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.documents import Section, read_yaml
 from runner.errors import FormatError, ProjectError
-from runner.packages import project_file, shown
+from runner.project.packages import project_file, shown
 from runner.recall import note_listing
 
 DEPENDENCY_FILES = ("packages.yml", "dependencies.yml")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from runner.errors import NotFoundError
 from runner.model import Column
-from runner.packages import Package
+from runner.project.packages import Package
 
 _CALL = re.compile(
     r"""\{\{-?\s*doc\(\s*['"](?P<first>[^'"]+)['"]\s*(?:,\s*['"](?P<second>[^'"]+)['"]\s*)?\)\s*-?\}\}"""

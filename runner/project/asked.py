@@ -9,10 +9,10 @@ from typing import Any
 
 from runner.errors import ProjectError
 from runner.jinja.literal import literal_calls
-from runner.lookup import Lookup
+from runner.jinja.render import Captured, Renderer, Scope
 from runner.model import Macro, SourceTable
+from runner.project.lookup import Lookup
 from runner.recall import digest, note_clock, piece
-from runner.render import Captured, Renderer, Scope
 
 _CLOCKS = ("run_started_at", "modules", "datetime")
 
@@ -23,7 +23,7 @@ class Asked:
     Args:
         macros, sources, around: all that a template may look at beside its own text and settings; `around` holds the
             variables, the target and the like. Environment variables belong to it as well: a reading in another
-            environment takes nothing over (`runner.parse_cache`).
+            environment takes nothing over (`runner.project.cache`).
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """What runs in Spark on behalf of a model: named by a tag, given its share, stopped; on classic Spark and on Connect.
 
 Public calls that both kinds of session have. What only a classic session has (`sparkContext`) is asked for here,
-in `runner.progress` and in `runner.spark`, and nowhere else.
+in `runner.session.progress` and in `runner.session.spark`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def tagged(spark: SparkSession, tag: str, *, pool: str | None = None) -> Iterato
 
     Args:
         tag: a word without a comma.
-        pool: the fair scheduler's pool, by which `runner.progress` knows the work as well; a session of Connect has no
+        pool: the fair scheduler's pool, by which `runner.session.progress` knows the work as well; a session of Connect has no
             pools, its server shares out as it is set.
     """
     _add(spark, tag)

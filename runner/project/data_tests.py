@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from runner.configs import FolderConfigs, merge_config
 from runner.errors import FormatError
-from runner.lookup import Lookup
 from runner.model import Config, DataTest, GenericTest, Model, Ref, SourceTable
-from runner.properties import folders_of
+from runner.project.configs import FolderConfigs, merge_config
+from runner.project.lookup import Lookup
+from runner.project.properties import folders_of
 
 _NAME = re.compile(r"(?:(?P<package>[A-Za-z_]\w*)\.)?(?P<name>[A-Za-z_]\w*)")
 _CALL = re.compile(r"""\s*(?:\{\{\s*)?(?P<what>ref|source)\((?P<words>[^()]*)\)(?:\s*\}\})?\s*""")
@@ -75,7 +75,7 @@ def generic_test(
     """Returns a check that a property file writes at a table, as a node, be it disabled.
 
     Args:
-        prefix: the folder of the table's package; see `runner.properties.folders_of`.
+        prefix: the folder of the table's package; see `runner.project.properties.folders_of`.
 
     Raises:
         NotFoundError: it names a table that there is not.
