@@ -67,7 +67,7 @@ def checks_command(
         raise ProjectError(
             "none of the selected tables has a check. Write one in a property file or in expectations/suites."
         )
-    start_deferring(command, nodes, quality, read_only=True)
+    start_deferring(command, nodes, quality, read_only=True, as_published=True)
     project = command.project()
     options = BuildOptions(threads=threads or project.files.target.threads, store_failures=store_failures)
     with command.spark(checks=True) as spark, Teller(project, nodes) as teller:
@@ -99,7 +99,7 @@ def test_command(
     data = {node for node in chosen if node in project.tests}
     quality = command.quality().only(data, suites=False) if data else None
     read = {parent for node in data for parent in project.tests[node].parents}
-    start_deferring(command, sorted(read), quality, read_only=True, quiet=not data)
+    start_deferring(command, sorted(read), quality, read_only=True, as_published=True, quiet=not data)
     teller = _TestTeller(len(chosen))
     threads = threads or project.files.target.threads
     with command.spark(checks=bool(data), small=not data) as spark:

@@ -62,6 +62,7 @@ def start_deferring(
     quality: Quality | None = None,
     *,
     read_only: bool = False,
+    as_published: bool = False,
     quiet: bool = False,
 ) -> None:
     """Lets the command's project read elsewhere what it lacks; does nothing where that was not asked for.
@@ -70,6 +71,7 @@ def start_deferring(
         nodes: the nodes that the command works on.
         quality: its checks, whose other tables are read, too.
         read_only: the nodes themselves are only read.
+        as_published: and as they are published: what they are made of is not.
         quiet: do not say what was deferred.
 
     Raises:
@@ -88,7 +90,8 @@ def start_deferring(
     nodes = list(nodes)
     other = _elsewhere(command, asked)
     references: Mapping[str, Mapping[str, str]] = quality.references if quality else {}
-    reads = [*read_by(project, nodes, references), *(nodes if read_only else ())]
+    compared = [read for node in nodes for read in references.get(node, {}).values()]
+    reads = [*(compared if as_published else read_by(project, nodes, references)), *(nodes if read_only else ())]
     found = defer(project, other, reads=reads, builds=() if read_only else nodes, favor=asked.favor)
     command.work_on(found.project)
     if quiet:
