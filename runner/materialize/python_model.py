@@ -16,6 +16,7 @@ from runner.explain import first_words, from_spark
 from runner.jinja.render import Relation
 from runner.materialize.candidate import Work
 from runner.project.python_models import PARAMETERS, read_python_model
+from runner.session.jobs import activate
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -58,6 +59,7 @@ def run_python_model(work: Work) -> DataFrame:
         if code.is_dbt_form
         else [given[name] for name in code.parameters]
     )
+    activate(work.warehouse.spark)
     try:
         exec(compile(work.model.raw_sql, place, "exec"), names)  # the project's own code, as its SQL is
         found = names["model"](*arguments)

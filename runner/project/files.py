@@ -58,7 +58,7 @@ class Target:
     schema: str = "main"
     master: str | None = None
     remote: str | None = None
-    session: str = "auto"
+    session: str = "cold"
     retries: int = 0
     retry_delay: float | str = 5
     spark: Mapping[str, str] = field(default_factory=dict)
@@ -231,7 +231,7 @@ def _target(
             schema=section.text("schema", what, "main"),
             master=section.get("master"),
             remote=section.get("remote"),
-            session=section.text("session", what, "auto"),
+            session=section.text("session", what, "cold"),
             retries=section.get("retries", 0),
             retry_delay=section.get("retry_delay", 5),
             spark={key: str(value) for key, value in section.section("spark", what).items()},

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -33,6 +33,17 @@ def current() -> str | None:
 def is_connect(spark: SparkSession) -> bool:
     """True for a session of Spark Connect, False for a classic one."""
     return type(spark).__module__.startswith("pyspark.sql.connect")
+
+
+def activate(spark: SparkSession) -> None:
+    """Lets what asks for the active session in this thread find this one.
+
+    A session of Connect is active only in the thread that opened it; `pyspark.ml` asks for it wherever it works.
+    """
+    if is_connect(spark):
+        from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+        ConnectSession._set_default_and_active_session(cast(ConnectSession, spark))
 
 
 @contextmanager
