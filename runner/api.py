@@ -26,6 +26,7 @@ from runner import delta
 from runner.compile import compile_model, compile_text
 from runner.errors import NotFoundError
 from runner.execute import NodeResult
+from runner.mentions import tables_in
 from runner.model import Model, SourceTable
 from runner.outcome import Invocation, Pages, write_outcome
 from runner.project.cache import open_project
@@ -234,13 +235,12 @@ class OpenProject:
 
     def sql(self, query: str) -> DataFrame:
         """Returns the answer to a query with Jinja, such as `select count(*) from {{ ref('clv') }}`."""
-        from runner.warehouse import Warehouse, exists
+        from runner.warehouse import Warehouse
 
         text = compile_text(self.project, query)
         warehouse = Warehouse(self.spark, self.project.warehouse)
-        for node in self.project.nodes():
-            if str(node.table) in text.replace("`", "") and exists(node.table.path(self.project.warehouse)):
-                warehouse.register(node.table)
+        for ref in tables_in(self.project, text):
+            warehouse.register(ref)
         return self.spark.sql(text)
 
     def _settled(self, nodes: list[str], options: BuildOptions) -> list[NodeResult] | None:

@@ -16,11 +16,12 @@ import yaml
 
 from runner.errors import ProjectError
 from runner.model import Model
+from runner.project.configs import listed
 from runner.project.parse import Project
 
 PROFILES, PROJECT_FILE, SPARK = "profiles.yml", "dbt_project.yml", "spark/spark-defaults.conf"
 _OURS = ("targets", "default_target", "suite-paths", "default_defer_target")
-_PATHS = {"model": "models", "macro": "macros", "seed": "seeds", "snapshot": "snapshots", "test": "tests", "analysis": "analyses"}  # fmt: skip
+_PATHS = ("model", "macro", "seed", "snapshot", "test", "analysis")
 _LANDING = "landing"
 
 
@@ -72,9 +73,9 @@ def _project(project: Project, folder: Path) -> dict[str, Any]:
         key: _plain(value) for key, value in own.document.items() if key not in _OURS and not key.endswith("-paths")
     }
     paths = {
-        f"{kind}-paths": [os.path.relpath(project.root / path, folder) for path in own.paths.get(kind) or (default,)]
-        for kind, default in _PATHS.items()
-        if any((project.root / path).is_dir() for path in own.paths.get(kind) or (default,))
+        f"{kind}-paths": [os.path.relpath(project.root / path, folder) for path in own.paths[kind]]
+        for kind in _PATHS
+        if any((project.root / path).is_dir() for path in own.paths[kind])
     }
     if (project.root / "sources.yml").is_file():
         paths["model-paths"] = [*paths.get("model-paths", []), _LANDING]
@@ -86,7 +87,7 @@ def _project(project: Project, folder: Path) -> dict[str, Any]:
         **document,
         **paths,
         "models": models,
-        "on-run-start": [*_tables(project), *_listed(document.get("on-run-start"))],
+        "on-run-start": [*_tables(project), *listed(document.get("on-run-start"))],
     }
 
 
@@ -133,10 +134,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
-
-
-def _listed(value: Any) -> list[Any]:
-    return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
 def _yaml(value: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ LAYERS = (
     "retries",
     "quality",
     "quarantine",
+    "mentions",
     "state",
     "typecheck",
     "build",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,11 +16,9 @@ from runner.cli.session import Command, project_options, say, select_options
 from runner.compile import compile_model, compile_text, write_compiled
 from runner.errors import NotFoundError, ProjectError
 from runner.materialize import goes_on
+from runner.mentions import tables_in
 from runner.model import Model, SourceTable
-from runner.names import TableRef
-from runner.project.parse import Project
-from runner.quarantine import SUFFIX
-from runner.warehouse import exists, is_view
+from runner.warehouse import is_view
 
 
 @click.command("compile", short_help="Render models to the SQL that Spark gets.")
@@ -167,16 +164,6 @@ def _run_query(
             place = str(model.path) if model else "query"
             raise ProjectError(f"{place}: {first_words(error)}") from error
         print_rows(frame.columns, rows, output=output)
-
-
-def tables_in(project: Project, sql: str) -> list[TableRef]:
-    """Returns the tables that the SQL names: published ones, quarantines, failing rows that a check kept."""
-    text = sql.replace("`", "")
-    refs = [node.table for node in project.nodes()]
-    refs += [table.table.with_suffix(SUFFIX) for table in project.sources.values()]
-    refs += [TableRef(*name) for name in re.findall(r"\b([A-Za-z_]\w*)\.(\w+)", text)]
-    refs = list(dict.fromkeys(refs))
-    return [ref for ref in refs if re.search(rf"\b{ref}\b", text) and exists(ref.path(project.warehouse))]
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[dict[str, Any]], *, output: str) -> None:

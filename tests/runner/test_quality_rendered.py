@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from runner.cli.choose import Asked, chosen_quality
-from runner.cli.look import tables_in
 from runner.cli.session import Command
 from runner.errors import ProjectError
+from runner.mentions import tables_in
 from runner.model import DataTest
 from runner.project.parse import Project, load_project
 from runner.quality import Quality, load_quality
