@@ -139,6 +139,8 @@ class Slice:
         since, until: the first and last date of the anomaly; None where it is on all dates.
         dates: the number of dates that are affected between them.
         rows: the rows of the slice on those dates.
+        failing: how many of them fail; None where no single row does.
+        share: the share of all failing rows that lie in the slice; None where no single row fails.
     """
 
     column: str
@@ -147,6 +149,8 @@ class Slice:
     until: str | None = None
     dates: int = 0
     rows: int = 0
+    failing: int | None = None
+    share: float | None = None
 
     def __str__(self) -> str:
         text = f"{self.column} = {self.value}" if self.column else "all rows"
@@ -163,11 +167,12 @@ class Finding:
         level: by the expectation's own thresholds, whatever its severity.
         observed: the measured figure, in words with its unit.
         message: one sentence: what is so, against what was expected.
-        cause: the likeliest cause; empty where the check alone cannot tell.
+        cause: the likeliest cause, a phrase of `expectations.causes`; empty only where the check passes.
         evidence: the figures that speak for the cause, one sentence each.
         what_to_do: the way out.
         numbers: the same figures for machines.
-        slice: the slice that carries it, where one does.
+        slice: the slice that carries it best, where one does.
+        where: further slices that carry it, by other columns.
         failing: a condition (Spark SQL) that the failing rows satisfy; empty where no single row fails.
         failing_query: a query whose rows are the failing ones, where no condition over the model finds them.
         failing_count: how many rows fail, where that is known.
@@ -184,6 +189,7 @@ class Finding:
     what_to_do: str = ""
     numbers: Mapping[str, Any] = field(default_factory=dict)
     slice: Slice | None = None
+    where: tuple[Slice, ...] = ()
     failing: str = ""
     failing_query: str = ""
     failing_count: int | None = None

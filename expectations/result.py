@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from expectations.causes import BY_PHRASE
 from expectations.definition import Level, Slice
 from expectations.suite import Expectation, Severity
 
@@ -61,6 +62,8 @@ class CheckResult:
         status: fail, warn or pass; never worse than warn where the severity is warn.
         level: as judged by the thresholds, whatever the severity.
         observed: the measured figure in words.
+        cause: a phrase of `expectations.causes`; `cause_id` is its name for machines.
+        slice, where: the slice that carries it best, and further ones by other columns.
         failing_rows: a bounded sample; `failing_count` is their number where it is known.
         failing, failing_query: what finds all of them: a condition over the table (its `where` included), or a query;
             both empty where neither is known.
@@ -79,6 +82,7 @@ class CheckResult:
     evidence: tuple[str, ...] = ()
     what_to_do: str = ""
     slice: Slice | None = None
+    where: tuple[Slice, ...] = ()
     failing_rows: tuple[Mapping[str, Any], ...] = ()
     failing_count: int | None = None
     failing: str = ""
@@ -101,6 +105,11 @@ class CheckResult:
     @property
     def type(self) -> str:
         return self.expectation.type
+
+    @property
+    def cause_id(self) -> str:
+        """Its cause's id in the table of causes; empty where it names none."""
+        return BY_PHRASE[self.cause].id if self.cause in BY_PHRASE else ""
 
     @property
     def title(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from expectations.causes import EXPECTATION
 from expectations.checks.query import placed
 from expectations.compute import Computed, Data, compute, types_of
 from expectations.definition import Aggregate, Finding, Level, Need, Query, Table
@@ -229,7 +230,7 @@ def _result(one: _Asked, data: Data, computed: Computed, columns: Mapping[str, s
             level="fail",
             observed="could not be judged",
             message=f"{name} could not be judged: {error}",
-            cause="the expectation itself",
+            cause=EXPECTATION,
             what_to_do="Mend the suite: the expectation's column, condition or arguments do not fit the table.",
         )
     elif finding is None:
@@ -262,6 +263,7 @@ def _result(one: _Asked, data: Data, computed: Computed, columns: Mapping[str, s
         evidence=finding.evidence,
         what_to_do=finding.what_to_do,
         slice=finding.slice,
+        where=finding.where,
         failing_rows=tuple(failing),
         failing=_with_where(expectation.where, one.condition or finding.failing) if level != "pass" else "",
         failing_query=finding.failing_query,

@@ -6,27 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from expectations.checks.columns import DEAD
-from expectations.checks.distribution import CLUSTERED, GENERATED, QUANTISED
-from expectations.checks.grain import AVERAGE, SPAN
-from expectations.checks.matching import CAUSES as UNMATCHED
-from expectations.checks.slices import CLUSTERED_SLICE, SHIFTED_SLICE
+from expectations.causes import (
+    BY_PHRASE,
+    CLUSTERED,
+    CLUSTERED_SLICE,
+    DEAD,
+    DUPLICATES,
+    FIGURE,
+    GENERATED,
+    MISSING,
+    NO_ROWS,
+    OUTSIDE,
+    SPAN,
+    UNKNOWN_VALUES,
+    advice,
+    rank,
+)
 from expectations.definition import Finding, Slice
 from expectations.result import CheckResult, SuiteResult
 from expectations.suite import Expectation
 from expectations.words import count, figure, percent
-
-# The order in which causes explain each other: the first that fits is the verdict.
-ORDER = (DEAD, SPAN, AVERAGE, QUANTISED, CLUSTERED_SLICE, SHIFTED_SLICE, CLUSTERED, GENERATED)
-# What an earlier cause makes of the later checks: a span is clustered and far too long because it is a span.
-_EXPLAINS: Mapping[str, frozenset[str]] = {
-    DEAD: frozenset({"D2", "D3", "D4", "D5", "D7", "D10", "D16"}),
-    SPAN: frozenset({"D1", "D2", "D3", "D4", "D7"}),
-    AVERAGE: frozenset({"D1", "D2", "D4", "D7"}),
-    QUANTISED: frozenset({"D2", "D4", "D5", "D7"}),
-    CLUSTERED_SLICE: frozenset({"D2", "D4", "D7"}),
-    **dict.fromkeys(UNMATCHED, frozenset({"D16"})),  # what has no match is missing from the sums of its day
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,46 +33,63 @@ class Verdict:
     """What is the matter with one table.
 
     Attributes:
-        cause: the likeliest one; empty where nothing is flagged.
+        cause: the likeliest one, a phrase of `expectations.causes`; empty where nothing is flagged.
+        explanation: what that means, for someone who meets it first.
         message: of the check that names it.
+        slice, where: the slice that carries it best, and further ones by other columns.
         explained: titles of further flagged checks that the cause explains.
         others: flagged checks that it does not explain.
     """
 
     model: str
     cause: str = ""
+    explanation: str = ""
     message: str = ""
     evidence: tuple[str, ...] = ()
     what_to_do: str = ""
     slice: Slice | None = None
+    where: tuple[Slice, ...] = ()
     lead: CheckResult | None = None
     explained: tuple[CheckResult, ...] = ()
     others: tuple[CheckResult, ...] = ()
+
+    @property
+    def cause_id(self) -> str:
+        """The cause's id in the table of causes; empty where nothing is flagged."""
+        return BY_PHRASE[self.cause].id if self.cause in BY_PHRASE else ""
 
 
 def verdict(result: SuiteResult) -> Verdict:
     """Returns the likeliest cause over all flagged checks of a table.
 
-    Order (the first that fits): dead columns; rows of another grain that span the window; rows that are averages; a
-    quantised clock; a clustered slice; a narrow band; any other failure; the looks of generated data alone.
+    What keeps the table from being published speaks before what only warns; among those, the cause that stands first in
+    `expectations.causes`. The looks of generated data are the verdict only where nothing else is flagged.
     """
     flagged = result.flagged()
     if not flagged:
         return Verdict(model=result.model)
     lead = min(flagged, key=lambda one: _rank(one, flagged))
-    cause = lead.cause
+    known = BY_PHRASE.get(lead.cause)
     rest = [one for one in flagged if one is not lead]
-    covers = _EXPLAINS.get(cause, frozenset())
-    explained = tuple(one for one in rest if one.check in covers and _about_the_same(lead, one))
-    where = lead.slice or next((one.slice for one in explained if one.slice), None)
+    covers = known.explains if known else frozenset()
+    explained = tuple(
+        one
+        for one in rest
+        if (one.cause == lead.cause or one.check in covers or one.type in covers) and _about_the_same(lead, one)
+    )
+    slices = dict.fromkeys(
+        found for one in (lead, *explained) for found in ([one.slice, *one.where] if one.slice else one.where) if found
+    )
     evidence = dict.fromkeys([*lead.evidence, *(line for one in explained for line in one.evidence[:1])])
     return Verdict(
         model=result.model,
-        cause=cause,
+        cause=lead.cause,
+        explanation=known.explanation if known else "",
         message=lead.message,
         evidence=tuple(evidence),
-        what_to_do=lead.what_to_do,
-        slice=where,
+        what_to_do=lead.what_to_do or advice(lead.cause),
+        slice=next(iter(slices), None),
+        where=tuple(slices)[1:],
         lead=lead,
         explained=explained,
         others=tuple(one for one in rest if one not in explained),
@@ -82,21 +98,21 @@ def verdict(result: SuiteResult) -> Verdict:
 
 def _about_the_same(lead: CheckResult, other: CheckResult) -> bool:
     """Whether two checks speak of one column; dead columns speak of those that are dead."""
+    if lead.cause in (GENERATED, NO_ROWS):
+        return True
     if lead.cause == DEAD:
-        return other.column in lead.numbers.get("dead", ()) or other.check == "D16"
+        return other.column in lead.numbers.get("dead", ()) or other.check in ("D10", "D10b", "D16")
     named = str(lead.expectation.arguments.get("column") or lead.column)
     return not named or not other.column or other.column == named
 
 
-def _rank(one: CheckResult, flagged: Sequence[CheckResult]) -> tuple[int, int, int]:
-    """Returns where a flagged check stands: named causes in their order, then other failures, then looks alone."""
-    position = ORDER.index(one.cause) if one.cause in ORDER else len(ORDER) - 1
-    if one.cause == GENERATED:
-        position = len(ORDER) + 1
-    if one.cause == SPAN and one.check == "D3":
-        # Magnitude alone says "span" as well; the grain check says why, so it leads where both speak.
-        position += any(other.check == "D1" and other.cause == SPAN for other in flagged)
-    return (not one.blocking and any(other.blocking for other in flagged), position, flagged.index(one))
+def _rank(one: CheckResult, flagged: Sequence[CheckResult]) -> tuple[bool, int, bool, int]:
+    """Returns where a flagged check stands: blocking ones first, then by the order of causes."""
+    looks = one.cause == GENERATED
+    # Magnitude alone says "span" as well; the grain check says why, so it leads where both speak.
+    second = one.cause == SPAN and one.check != "D1"
+    blocked = any(other.blocking for other in flagged) and not one.blocking
+    return (blocked or looks, rank(one.cause), second, flagged.index(one))
 
 
 def settle(result: SuiteResult) -> SuiteResult:
@@ -133,7 +149,7 @@ def describe(expectation: Expectation, result: Any) -> Finding:
         level="pass" if passed else "fail",
         observed=observed,
         message=f"Found {observed}{what}; expected {subject}{wanted}.",
-        cause="" if passed else "a figure outside its limits",
+        cause="" if passed else FIGURE,
         evidence=() if passed else (f"Observed: {observed}.",),
         what_to_do="" if passed else "Compare with the last good version: what changed in the source or in the SQL?",
         plot="" if passed else expectation.column,
@@ -148,19 +164,19 @@ _ROW_WORDS = {
 }
 _ROW_CAUSES = {
     "expect_column_values_to_not_be_null": (
-        "missing values",
+        MISSING,
         "Find where they are lost: a join without a match, or a field that the source does not fill.",
     ),
     "expect_column_values_to_be_unique": (
-        "duplicate keys",
+        DUPLICATES,
         "Look for rows landed twice, or a join that repeats rows; keep the newest row per key in staging.",
     ),
     "expect_compound_columns_to_be_unique": (
-        "duplicate keys",
+        DUPLICATES,
         "Look for rows landed twice, or a join that repeats rows; group by the whole key.",
     ),
     "expect_column_values_to_be_in_set": (
-        "unknown values",
+        UNKNOWN_VALUES,
         "Add the values to the accepted ones if they are right; map or mend them in staging if not.",
     ),
 }
@@ -172,7 +188,7 @@ def _rows(expectation: Expectation, said: Mapping[str, Any], passed: bool, wante
     broken = _ROW_WORDS.get(expectation.type) or _broken(expectation) or f"break {_short(expectation.type)}{wanted}"
     share = bad / total if total else 0.0
     cause, advice = _ROW_CAUSES.get(
-        expectation.type, ("values outside their limits", "Look at the failing rows; mend the SQL or the source.")
+        expectation.type, (OUTSIDE, "Look at the failing rows; mend the SQL or the source.")
     )
     if not bad:
         return Finding(

@@ -20,6 +20,7 @@ def with_quarantine(checks: SuiteResult, table: SourceTable, warehouse: Warehous
 
     The counts are those of the landing's commit; the reasons are read from the quarantine where there are any.
     """
+    from expectations.causes import CONTRACT
     from expectations.result import CheckResult
     from expectations.suite import Expectation
 
@@ -58,7 +59,7 @@ def with_quarantine(checks: SuiteResult, table: SourceTable, warehouse: Warehous
         message=f"{aside:,} of {read:,} records are in {quarantine}: "
         + ", ".join(f"{row['_problem']} ({row['count']:,})" for row in problems)
         + ".",
-        cause="records that break the contract of sources.yml",
+        cause=CONTRACT,
         evidence=tuple(f"{row['count']:,} records: {row['_problem']}." for row in problems),
         what_to_do=f'Look at their raw text: run sql "select * from {quarantine}". '
         "Mend them at their source, or widen the column's data_type.",

@@ -178,6 +178,18 @@ def test_every_function_is_typed_and_every_module_says_what_it_is() -> None:
                     assert node.returns is not None, f"{path}:{node.lineno}: {node.name} has no return type"
 
 
+def test_every_cause_is_one_of_the_table() -> None:
+    from expectations.causes import BY_PHRASE
+
+    for package in ("expectations", "runner"):
+        for path in modules(package):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.keyword) and node.arg == "cause":
+                    written = {one.value for one in ast.walk(node.value) if isinstance(one, ast.Constant)}
+                    unknown = {one for one in written if isinstance(one, str) and one} - set(BY_PHRASE)
+                    assert not unknown, f"{path}:{node.value.lineno}: {unknown} is no cause of expectations/causes.py"
+
+
 def test_the_repository_names_no_registry_and_no_path_of_a_machine() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     hosts = re.compile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from expectations.causes import DEAD
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -17,8 +18,6 @@ from expectations.definition import (
     worst,
 )
 from expectations.words import count, percent
-
-DEAD = "field names in the loader"
 
 
 def _filled(column: str, kind: str) -> str:

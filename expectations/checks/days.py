@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from expectations.causes import DAYS_MISSING, RECONCILE
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -74,12 +75,11 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     if apart:
         gone.append(f"apart on {_stretches(apart)}")
     parts = _parts(arguments, days)
-    cause = f"figures that do not reconcile: {parts[0][0]}" if parts else "figures that do not reconcile"
     return Finding(
         level="fail",
         observed=f"{count(len(bad))} of {count(len(days))} days differ",
         message=f"{count(len(bad))} of {count(len(days))} days differ: {'; '.join(gone)}. In all {totals}.",
-        cause=cause,
+        cause=DAYS_MISSING if missing and not apart else RECONCILE,
         evidence=(*(f"{name[0].upper()}{name[1:]} make {_signed(value)}." for name, value in parts), *beside),
         what_to_do=f"Look at the rows of one day: {parts[0][0]}." if parts else "Look at the rows of one of the days.",
         numbers=numbers,

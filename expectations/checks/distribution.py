@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expectations.arrays import np
-from expectations.checks.grain import SPAN, window_needs, window_seconds
+from expectations.causes import CAPPED, CLUSTERED, GENERATED, QUANTISED, SPAN, UNIT
+from expectations.checks.grain import window_needs, window_seconds
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -24,11 +25,6 @@ from expectations.shape import dispersion, grid_call, quantile, tails, top_share
 if TYPE_CHECKING:
     from expectations.shape import Grid
 from expectations.words import count, duration, figure, measured, percent
-
-QUANTISED = "rounded or quantised clock"
-GENERATED = "looks generated"
-CLUSTERED = "values packed into a narrow band"
-UNIT = "another unit than its name says"
 
 
 def _shape_needs(arguments: Arguments, table: Table) -> dict[str, Need]:
@@ -235,7 +231,7 @@ def _lattice(arguments: Arguments, values: Values) -> Finding:
         message=f"One value has {percent(top)} of all values of {column}."
         if many
         else f"{column} takes only {count(distinct)} values in {count(values['rows'])} rows.",
-        cause="a default or capped value" if many else QUANTISED,
+        cause=CAPPED if many else QUANTISED,
         evidence=tuple(evidence),
         what_to_do="Check where the value is set: a default, a cap or a timeout writes one value many times."
         if many

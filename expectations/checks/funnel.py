@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from expectations.causes import FUNNEL_ORDERS, FUNNEL_UNITS
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -96,7 +97,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         )
         failing = " OR ".join(f"({_rises(*pair)})" for pair, n in rising.items() if n)
     numbers: dict[str, float | None] = {"broken": broken, "purchases": purchases, "orders": values.get("orders")}
-    cause = "stages of different units, or in another order" if broken else ""
+    cause = FUNNEL_UNITS if broken else ""
     off = 0.0
     if "orders" in values and (values["orders"] or purchases):
         theirs, ours = values["orders"], purchases or 0
@@ -106,7 +107,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
             evidence.append(
                 f"{stages[-1]} is {count(ours)}, {arguments['orders']} has {count(theirs)} ({percent(off)} apart)."
             )
-            cause = cause or "the last stage counts something else than orders"
+            cause = cause or FUNNEL_ORDERS
     if not broken:
         said = f"{' ≥ '.join(stages)} holds in all {count(total)} {'funnels' if 'funnels' in values else 'rows'}."
         return Finding(level="pass", observed="descends", message=said, numbers=numbers)

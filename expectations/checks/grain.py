@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from expectations.causes import AVERAGE, PER_USER, ROWS_LOST, SPAN
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -20,8 +21,6 @@ from expectations.definition import (
 )
 from expectations.words import count, duration, figure, percent
 
-SPAN = "first-to-last span over the window"
-AVERAGE = "per-user average"
 _SPAN_SHARE = 0.25
 _AVERAGE_BAND = (0.8, 1.2)
 
@@ -99,7 +98,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         evidence.append(f"g = rows / distinct users = {count(rows)} / {count(users)} = {figure(rows / users)}.")
     cause = _cause(arguments, values, numbers, evidence)
     if not cause:
-        cause = "one row per user" if per_user and grain == "session" else "rows lost or repeated"
+        cause = PER_USER if per_user and grain == "session" else ROWS_LOST
     actual = "one row per user" if per_user else f"{figure(ratio)} rows per {grain}"
     return Finding(
         level=level,
@@ -117,7 +116,7 @@ _ADVICE = {
     SPAN: "The metric is max(time) - min(time) of each user over all days. Compute it per session "
     "(ended_at - started_at, or duration_seconds), or name it for what it is: the span of a user's activity.",
     AVERAGE: "The metric was averaged per user before it was stored. Keep one row per session, and average last.",
-    "one row per user": "Group by session_id, not by user_id.",
+    PER_USER: "Group by session_id, not by user_id.",
 }
 
 

@@ -8,18 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from expectations.arrays import np
+from expectations.causes import CHANGING, CUT_AND_MORE, CUT_OFF, GAP, NOTHING, RANDOM, UNDATED
 from expectations.definition import Argument, Arguments, Definition, Finding, Need, Query, Table, Values, escape
 from expectations.shape import sampling_distance
 from expectations.words import count, figure, percent
-
-CUT_OFF = "cut off in time"
-GAP = "a gap in time"
-RANDOM = "random loss, spread over the window"
-CHANGING = "a loss that changes over time"
-NOTHING = "nothing matches"
-UNDATED = "a loss at unknown times"
-CUT_AND_MORE = "a cut or a gap in time, and loss besides"
-CAUSES = (NOTHING, CUT_OFF, GAP, CUT_AND_MORE, RANDOM, CHANGING, UNDATED)
 
 _BUCKETS = 1_000
 _LEAST = 5  # rows that a cut or a gap must hold

@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from expectations.causes import MIXED
 from expectations.definition import Argument, Arguments, Definition, Finding, Need, Query, Table, Values, escape, quoted
 from expectations.words import count, figure, percent
-
-MIXED = "two populations mixed"
 
 
 def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from expectations.causes import RULE
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -69,7 +70,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         level="fail" if found["should_error"] else "warn",
         observed=f"{figure(failures)} failing rows" if arguments["fail_calc"] == ALL_ROWS else figure(failures),
         message=f"{rule}: {_failures(arguments, failures, rows)}{allowed}.",
-        cause="rows that break a rule",
+        cause=RULE,
         what_to_do="Look at the failing rows; mend the model's SQL, or the source where the rows came in so.",
         numbers=numbers,
         failing=arguments["condition"],

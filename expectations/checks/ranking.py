@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from expectations.causes import NO_SIGNAL
 from expectations.definition import Argument, Arguments, Definition, Finding, Need, Query, Table, Values, escape, quoted
 from expectations.words import count, figure, percent
 
@@ -48,7 +49,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         observed=_p(p),
         message=f"The ranking by {what} carries no signal: {_said(first, shares)} is first and {_said(last, shares)} "
         f"last of {count(len(groups))}, which chance alone gives ({chance}).",
-        cause="a ranking without signal",
+        cause=NO_SIGNAL,
         evidence=(f"{count(total)} in {count(len(groups))} groups; p above {figure(arguments['warn_p'])}.",),
         what_to_do="Read no order into these groups; with other data of the same shop the order would be another.",
         numbers=numbers,

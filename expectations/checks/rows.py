@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from expectations import causes
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -46,7 +47,7 @@ def _satisfy(arguments: Arguments, values: Values) -> Finding:
         level="fail",
         observed=f"{count(bad)} of {count(rows)} rows ({percent(share)}) do not",
         message=f"{count(bad)} of {count(rows)} rows ({percent(share)}) do not satisfy {condition}.",
-        cause="rows that break a rule",
+        cause=causes.RULE,
         evidence=(f"{count(bad)} rows of {count(rows)} break: {condition}.",),
         what_to_do="Look at the failing rows; mend the model's SQL, or the source where the rows came in so.",
         numbers={"rows": rows, "failing": bad},
@@ -81,7 +82,7 @@ def _share(arguments: Arguments, values: Values) -> Finding:
         level="fail",
         observed=percent(share),
         message=f"{said}; {percent(low)} to {percent(high)} were expected.",
-        cause="a share outside its limits",
+        cause=causes.SHARE,
         evidence=(f"{count(good)} of {count(rows)} rows.",),
         what_to_do="Find when the share changed: compare it by day, then by referrer or device.",
         numbers=numbers,
@@ -147,7 +148,7 @@ def _exist(arguments: Arguments, values: Values) -> Finding:
         level="fail",
         observed=f"{count(bad)} orphans ({percent(share)})",
         message=f"{count(bad)} of {count(total)} values of {column} ({percent(share)}) are not in {other}.{field}.{apart}",
-        cause="orphan keys",
+        cause=causes.ORPHANS,
         evidence=(
             f"{count(bad)} rows carry {count(keys)} keys that {other} does not have.",
             f"{'Most frequent' if found[0]['n'] > 1 else 'For example'}: {', '.join(str(row['value']) for row in found[:3])}.",
@@ -235,7 +236,7 @@ def _reconcile(arguments: Arguments, values: Values) -> Finding:
         if not by
         else f"{count(bad)} of {count(total)} groups differ",
         message=message,
-        cause="figures that do not reconcile",
+        cause=causes.RECONCILE,
         evidence=(
             f"The difference is {figure(here - there)}"
             + (f", {percent(abs(here - there) / abs(there))} of {other}'s." if there else "."),

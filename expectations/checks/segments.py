@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from expectations.causes import CUTS, ONE_SEGMENT
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -94,7 +95,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         observed=observed,
         message=f"The segmentation by {names} is degenerate: {percent(share)} of {count(total)} rows are "
         f'"{cells[0]["cell"]}".',
-        cause="fixed cuts outside the data" if misplaced else "one segment holds nearly all",
+        cause=CUTS if misplaced else ONE_SEGMENT,
         evidence=tuple(evidence),
         what_to_do="Cut at quantiles of the data, or show where each fixed cut lies in the distribution.",
         numbers=numbers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from expectations.causes import CONSTANT_SERIES, DATE_FIELD, DAYS_MISSING, ROWS_LOST
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -53,23 +54,23 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     if nulls > arguments["fail_null_share"]:
         levels.append("fail")
         evidence.append(f"{count(values['nulls'])} of {count(rows)} rows ({percent(nulls)}) have no {date}.")
-        cause = "grouped by a field that does not exist"
+        cause = DATE_FIELD
     span = (values["last"] - values["first"]).days + 1 if values["first"] is not None else 0
     expected = source_days if source_days is not None else span
     if days <= 1 and expected and expected > 2:
         levels.append("fail")
         evidence.append(f"All rows fall on {count(days)} date(s) where the source has {count(expected)}.")
-        cause = "grouped by a field that does not exist"
+        cause = DATE_FIELD
     elif source_days and days < 0.95 * source_days:
         levels.append("warn")
         evidence.append(f"{count(days)} dates, while the source has {count(source_days)}.")
-        cause = cause or "dates are missing"
+        cause = cause or DAYS_MISSING
     for column in arguments["columns"] or []:
         least, most = values[f"least {column}"], values[f"most {column}"]
         if days > 2 and least is not None and least == most:
             levels.append("fail")
             evidence.append(f"{column} is {figure(least)} on every date.")
-            cause = cause or "a constant series"
+            cause = cause or CONSTANT_SERIES
         if f"source {column}" in values:
             here, there = float(values[f"sum {column}"] or 0), float(values[f"source {column}"] or 0)
             apart = abs(here - there) / max(abs(here), abs(there)) if here or there else 0.0
@@ -79,7 +80,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
                 evidence.append(
                     f"{column} sums to {figure(here)}; {arguments['source']} has {figure(there)} ({percent(apart)} apart)."
                 )
-                cause = cause or "rows lost or repeated on the way"
+                cause = cause or ROWS_LOST
     level = worst(levels)
     if level == "pass":
         said = f"{count(days)} dates from {values['first']} to {values['last']}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from expectations.causes import CLUSTERED_SLICE, SHIFTED_SLICE
 from expectations.cluster import BIN, EVERYTHING, Cell, Cluster, Shifted, find_clusters, find_shifted
 from expectations.definition import (
     Aggregate,
@@ -24,8 +25,6 @@ from expectations.definition import (
 )
 from expectations.words import count, figure, measured, percent
 
-CLUSTERED_SLICE = "one slice's values packed into a narrow band"
-SHIFTED_SLICE = "one slice on another scale"
 _MOST_CELLS = 400_000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from expectations.arrays import np
+from expectations.causes import OTHER_QUANTITY, OWN_TIMES, UNIT
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -83,9 +84,12 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         said = f"{column} agrees with {theirs}: median ratio {figure(ratio)}, distance {figure(apart)}."
         return Finding(level="pass", observed=f"ratio {figure(ratio)}", message=said, numbers=numbers)
     if failing and len(evidence) > 2 and abs(ratio - 1) < 0.01 and apart <= chance:
-        cause = "rows that contradict their own times"
+        cause = OWN_TIMES
     else:
-        cause = _unit(ratio) or "another quantity than its source"
+        cause = OTHER_QUANTITY
+        if unit := _unit(ratio):
+            cause = UNIT
+            evidence.append(f"The ratio is that of {unit}.")
     return Finding(
         level=level,
         observed=f"ratio {figure(ratio)}, distance {figure(apart)}",
@@ -112,7 +116,10 @@ def _unit(ratio: float) -> str:
         1 / 60: "minutes taken as seconds",
         60.0: "seconds multiplied by 60",
         1 / 3600: "hours taken as seconds",
+        3600.0: "seconds multiplied by 3,600",
         1e6: "microseconds taken as seconds",
+        100.0: "cents taken as whole money, or percent as shares",
+        0.01: "whole money taken as cents, or shares as percent",
     }
     return next((words for factor, words in known.items() if abs(ratio / factor - 1) < 0.02), "")
 

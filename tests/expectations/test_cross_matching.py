@@ -184,7 +184,7 @@ def test_causes(name: str, lose: Callable[[NDArray[np.int64]], Lost], cause: str
 
 
 def test_every_cause_has_advice() -> None:
-    assert {cause for *_, cause, _ in CASES} | {RANDOM, matching.UNDATED} == set(matching.CAUSES)
+    assert {cause for *_, cause, _ in CASES} | {RANDOM, matching.UNDATED} == set(matching._ADVICE)
 
 
 def test_rows_without_times_cannot_be_placed() -> None:

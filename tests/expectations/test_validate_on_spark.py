@@ -9,9 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from expectations.checks.columns import DEAD
-from expectations.checks.grain import SPAN
-from expectations.checks.slices import CLUSTERED_SLICE, SHIFTED_SLICE
+from expectations.causes import CLUSTERED_SLICE, DEAD, SHIFTED_SLICE, SPAN
 from expectations.result import CheckResult, SuiteResult
 from expectations.suite import Expectation, Severity, Suite
 from expectations.verdict import verdict

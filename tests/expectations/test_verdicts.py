@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from expectations.checks.columns import DEAD
-from expectations.checks.distribution import CLUSTERED, GENERATED, QUANTISED
-from expectations.checks.grain import AVERAGE, SPAN
-from expectations.checks.slices import CLUSTERED_SLICE
+from expectations.causes import AVERAGE, CLUSTERED, CLUSTERED_SLICE, DEAD, GENERATED, QUANTISED, SPAN
 from expectations.definition import Level, Slice
 from expectations.result import CheckResult, SuiteResult
 from expectations.suite import Expectation, Severity
