@@ -91,7 +91,20 @@ class Query:
     is_small: bool = False
 
 
-Need = Aggregate | Query
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What is known before Spark is asked: a value that whoever runs the suite hands in.
+
+    Attributes:
+        name: what it is; needs of one name are equal.
+        value: the value, as `Table.facts` has it.
+    """
+
+    name: str
+    value: Any = field(default=None, compare=False)
+
+
+Need = Aggregate | Query | Given
 
 
 def escape(text: str) -> str:
@@ -123,11 +136,13 @@ class Table:
         columns: column → Spark type in DDL form, e.g. ``decimal(12,2)``.
         others: the same for each referenced table.
         where: the expectation's row condition, empty for all rows.
+        facts: what is known of the expectation beside the data, by name: what earlier runs measured, the run's moment.
     """
 
     columns: Mapping[str, str]
     others: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     where: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from great_expectations.validator.validator import ValidationDependencies
 
 from expectations.catalogue import CUSTOM
-from expectations.definition import Aggregate, Definition, Finding, Need, Table
+from expectations.definition import Aggregate, Definition, Finding, Given, Need, Table
 from expectations.suite import Expectation
 
 if TYPE_CHECKING:
@@ -183,6 +183,10 @@ class ProjectExpectation(BatchExpectation):  # type: ignore[misc]
 
 def _metric_of(need: Need) -> MetricConfiguration:
     """Returns a need as a metric of Great Expectations, whose id is the same for equal needs."""
+    if isinstance(need, Given):
+        return MetricConfiguration(
+            metric_name="sluice.given", metric_domain_kwargs={}, metric_value_kwargs={"name": need.name}
+        )
     kind = "aggregate" if isinstance(need, Aggregate) else "query"
     text = need.call if isinstance(need, Aggregate) else need.sql
     return MetricConfiguration(

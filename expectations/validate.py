@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from expectations.causes import EXPECTATION
 from expectations.checks.query import placed
 from expectations.compute import Computed, Data, compute, types_of
-from expectations.definition import Aggregate, Finding, Level, Need, Query, Table
+from expectations.definition import Aggregate, Finding, Given, Level, Need, Query, Table
 from expectations.metrics import SAMPLE, Known, Unexpected, ask
 from expectations.plot import draw
 from expectations.result import CheckResult, SuiteResult
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ROWS = Aggregate(call="count(*)")
 _FAILING_ROWS = 10
+Facts = Callable[[Expectation], Mapping[str, Any]]
 _NUMERIC = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 
 
@@ -57,7 +58,14 @@ class _Asked:
         return [answer for answer in (self.answers or {}).values() if isinstance(answer, (Aggregate, Query))]
 
 
-def validate(frame: DataFrame, suite: Suite, *, inputs: Mapping[str, DataFrame], label: str = "") -> SuiteResult:
+def validate(
+    frame: DataFrame,
+    suite: Suite,
+    *,
+    inputs: Mapping[str, DataFrame],
+    label: str = "",
+    facts: Facts = lambda _: {},
+) -> SuiteResult:
     """Returns what the suite says of the frame.
 
     Args:
@@ -66,6 +74,7 @@ def validate(frame: DataFrame, suite: Suite, *, inputs: Mapping[str, DataFrame],
         suite: what must be true.
         inputs: a frame for each of `suite.references`, by the same names.
         label: what is checked, for reports.
+        facts: what is known of an expectation beside the data; see `Table.facts`.
 
     Raises:
         NotFoundError: a referenced table is not among `inputs`.
@@ -77,7 +86,7 @@ def validate(frame: DataFrame, suite: Suite, *, inputs: Mapping[str, DataFrame],
     data = Data(frame, {**inputs, suite.model: frame})
     columns = types_of(frame)
     others = {name: types_of(inputs[name]) for name in suite.references}
-    asked = [_ask(one, columns, others) for one in suite.expectations]
+    asked = [_ask(one, columns, others, facts) for one in suite.expectations]
     computed = compute(data, [_ROWS, *(need for one in asked for need in one.needs())])
     engine: list[Any] = []
     results = []
@@ -99,7 +108,9 @@ def validate(frame: DataFrame, suite: Suite, *, inputs: Mapping[str, DataFrame],
     return replace(settle(result), seconds=time.monotonic() - started)
 
 
-def _ask(expectation: Expectation, columns: Mapping[str, str], others: Mapping[str, Mapping[str, str]]) -> _Asked:
+def _ask(
+    expectation: Expectation, columns: Mapping[str, str], others: Mapping[str, Mapping[str, str]], facts: Facts
+) -> _Asked:
     """Returns the expectation with how each of its metrics is computed."""
     from expectations import gx
 
@@ -107,7 +118,7 @@ def _ask(expectation: Expectation, columns: Mapping[str, str], others: Mapping[s
     try:
         if missing := _missing(expectation, columns):
             raise LookupError(missing)
-        table = Table(columns=columns, others=others, where=expectation.where)
+        table = Table(columns=columns, others=others, where=expectation.where, facts=facts(expectation))
         asked.one = gx.build(expectation, table)
         metrics = gx.metrics_of(asked.one)
         own = asked.one.needs() if isinstance(asked.one, gx.ProjectExpectation) else None
@@ -168,7 +179,7 @@ def _by_values(one: _Asked, computed: Computed, data: Data) -> Any:
     own = isinstance(one.one, gx.ProjectExpectation)
     samples: dict[Hashable, Unexpected] = {}
     for key, answer in one.answers.items():
-        if isinstance(answer, Known):
+        if isinstance(answer, (Known, Given)):
             values[key] = answer.value
         elif isinstance(answer, Unexpected):
             values[key] = []

@@ -153,6 +153,7 @@ def describe(expectation: Expectation, result: Any) -> Finding:
         evidence=() if passed else (f"Observed: {observed}.",),
         what_to_do="" if passed else "Compare with the last good version: what changed in the source or in the SQL?",
         plot="" if passed else expectation.column,
+        numbers={"observed": value} if isinstance(value, (int, float)) else {},
     )
 
 
@@ -192,7 +193,10 @@ def _rows(expectation: Expectation, said: Mapping[str, Any], passed: bool, wante
     )
     if not bad:
         return Finding(
-            level="pass", observed="none unexpected", message=f"{count(total)} values of {what} are as expected."
+            level="pass",
+            observed="none unexpected",
+            message=f"{count(total)} values of {what} are as expected.",
+            numbers={"rows": total, "failing": 0},
         )
     sample = said.get("partial_unexpected_list") or []
     shown = ", ".join(_value(value) for value in list(dict.fromkeys(map(str, sample)))[:5])
@@ -203,6 +207,7 @@ def _rows(expectation: Expectation, said: Mapping[str, Any], passed: bool, wante
         cause="" if passed else cause,
         evidence=(f"For example: {shown}.",) if shown and not passed and "null" not in expectation.type else (),
         what_to_do="" if passed else advice,
+        numbers={"rows": total, "failing": bad},
         failing_count=bad,
         plot="" if passed or "unique" in expectation.type or "null" in expectation.type else expectation.column,
     )

@@ -13,7 +13,7 @@ from runner.errors import ProjectError
 from runner.jinja.database import Database
 from runner.jinja.render import Captured, Relation, Scope
 from runner.model import Config, Model, Ref
-from runner.names import TableRef
+from runner.names import CHECK_RESULTS, TableRef
 from runner.project.files import target_values
 from runner.project.parse import Project
 from runner.project.shown import model_values
@@ -172,7 +172,9 @@ def compile_text(project: Project, text: str, *, place: str = "inline", database
         name="inline", table=TableRef("main", "inline"), path=PurePosixPath(place), fqn=(project.files.name, "inline"),
         raw_sql=text, config=Config(values={}), package=project.files.name,
     )  # fmt: skip
-    return compile_model(project, model, database=database).sql
+    own = str(CHECK_RESULTS)
+    relations = {} if own in project.sources else {own: Relation(CHECK_RESULTS)}
+    return compile_model(project, model, relations=relations, database=database).sql
 
 
 def inputs_of(project: Project, model: Model) -> list[TableRef]:

@@ -47,3 +47,6 @@ class TableRef:
     def with_suffix(self, suffix: str) -> TableRef:
         """Returns the table beside this one: `users` with `__quarantine` is `users__quarantine`."""
         return replace(self, name=self.name + suffix)
+
+
+CHECK_RESULTS = TableRef("sluice", "check_results")  # what every check said in every run

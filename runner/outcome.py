@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from runner.artifacts import catalog, manifest, run_results, write_artifact
 from runner.execute import NodeResult
 from runner.project.parse import Project
+from runner.quality.history import keep_results
 from runner.records import write_record
 
 
@@ -33,16 +34,21 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """The pages that a run wrote; None where nothing was checked, or they were not asked for."""
+    """The pages that a run wrote; None where nothing was checked, or they were not asked for.
+
+    Attributes:
+        note: what of the outcome could not be kept; empty where all was.
+    """
 
     report: Path | None = None
     data_docs: Path | None = None
+    note: str = ""
 
 
 def write_outcome(
     project: Project, results: Sequence[NodeResult], invocation: Invocation, *, data_docs: bool = False
 ) -> Pages:
-    """Writes manifest, run results, catalog, the run's record and the validation report; returns its pages.
+    """Writes manifest, run results, catalog, the run's record, its checks' results and report; returns its pages.
 
     Args:
         project: the project as its own target has it.
@@ -57,17 +63,19 @@ def write_outcome(
         "run_results.json",
         run_results(project, results, invocation_id=run_id, elapsed=seconds, arguments=arguments),
     )
+    started_at = datetime.now(UTC) - timedelta(seconds=seconds)
     write_record(
         project,
         results,
         run_id=run_id,
         command=invocation.command,
         arguments=dict(invocation.arguments),
-        started_at=datetime.now(UTC) - timedelta(seconds=seconds),
+        started_at=started_at,
         seconds=seconds,
     )
+    note = keep_results(project, results, run_id=run_id, run_at=started_at, command=invocation.command)
     write_artifact(project, "catalog.json", catalog(project, invocation_id=run_id))
-    return write_reports(project, results, invocation, data_docs=data_docs)
+    return replace(write_reports(project, results, invocation, data_docs=data_docs), note=note)
 
 
 def write_reports(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -197,6 +197,7 @@ def _run_data_tests(
     store_failures: bool,
 ) -> list[dict[str, Any]]:
     from runner.build import Builder, BuildOptions
+    from runner.quality.history import keep_results
     from runner.quality.rendered import rule
     from runner.quality.told import test_entries, unjudged
 
@@ -223,7 +224,10 @@ def _run_data_tests(
                 teller.tell(status, f"{label}: {title}", () if status == "pass" else (check.told,))
 
     if nodes:
-        builder.check(nodes, ended=ended)
+        results = builder.check(nodes, ended=ended)
+        run_at = datetime.now(UTC) - timedelta(seconds=command.elapsed)
+        if note := keep_results(project, results, run_id=command.invocation_id, run_at=run_at, command="test"):
+            say(f"run: warning: {note}")
     for test in sorted(wanted - {entry["unique_id"] for entry in entries}):  # no table to judge it with
         alone = NodeResult(unique_id=test, status="error", message=_ALONE)
         teller.tell("error", project.tests[test].name, (f"{_ALONE} ({project.tests[test].place})",))

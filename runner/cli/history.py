@@ -26,17 +26,26 @@ _SELECTION = {"select", "words", "exclude", "selector", "state", "project_dir"}
 @click.argument("name", required=False, metavar="[MODEL]")
 @click.option("--limit", "-n", default=20, show_default=True, help="How many, the newest first.")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", help="How to print them.")
+@click.option("--checks", is_flag=True, help="What the checks of MODEL said in the last runs.")
 @project_options
-def history_command(command: Command, name: str | None, limit: int, output: str) -> None:
+def history_command(command: Command, name: str | None, limit: int, output: str, checks: bool) -> None:
     """Show the runs of this project; of a model or a landed table, what happened to it. Starts no Spark.
 
     Runs are those recorded in target/runs. What was published stands in the tables' own logs, whoever published it.
+    What checks said is kept in the table sluice.check_results.
 
     \b
     run history
     run history clv
+    run history clv --checks
     """
     project = command.project()
+    if checks:
+        from runner.cli.check_history import show_checks
+
+        if name is None:
+            raise ProjectError("say whose checks: run history clv --checks")
+        return show_checks(project, _named(project, name).label, limit=limit, output=output)
     rows = (_runs(project) if name is None else _events(project, _named(project, name)))[:limit]
     if not rows:
         raise ProjectError(
@@ -47,8 +56,8 @@ def history_command(command: Command, name: str | None, limit: int, output: str)
     if output == "json":
         for row in rows:
             click.echo(json.dumps(row, default=str))
-        return
-    _print([{key: _said(value) for key, value in row.items()} for row in rows])
+        return None
+    return _print([{key: _said(value) for key, value in row.items()} for row in rows])
 
 
 def _runs(project: Project) -> list[dict[str, Any]]:

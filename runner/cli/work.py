@@ -260,6 +260,8 @@ def finish(command: Command, results: Sequence[NodeResult], *, verb: str, data_d
     which, options = invocation()
     asked = Invocation(run_id=command.invocation_id, command=which, arguments=options, seconds=command.elapsed)
     pages = write_outcome(project, results, asked, data_docs=data_docs)
+    if pages.note:
+        say(f"run: warning: {pages.note}")
     if pages.data_docs is not None:
         say(f"     Data Docs: {pages.data_docs.relative_to(project.root)}")
     say(story(results, verb=verb, seconds=command.elapsed))
