@@ -27,6 +27,21 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The same column's distribution in an earlier version of the table, over the same bins.
+
+    Attributes:
+        label: which version it is, e.g. "version 12 of 2024-03-30".
+    """
+
+    label: str
+    rows: int
+    counts: tuple[int, ...]
+    outside: tuple[int, int]
+    box: Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
     """A distribution to draw.
 
@@ -39,6 +54,7 @@ class Plot:
         outside: rows below the first and above the last edge.
         box: quantiles of all values.
         group, group_counts, group_rows: the part that is shown apart (the slice that carries an anomaly).
+        baseline: what the column held when it was last good; None where that is not known.
     """
 
     column: str
@@ -51,6 +67,7 @@ class Plot:
     group: str = ""
     group_rows: int = 0
     group_counts: tuple[int, ...] = ()
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

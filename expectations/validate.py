@@ -12,7 +12,7 @@ from expectations.checks.query import placed
 from expectations.compute import Computed, Data, compute, types_of
 from expectations.definition import Aggregate, Finding, Given, Level, Need, Query, Table
 from expectations.metrics import SAMPLE, Known, Unexpected, ask
-from expectations.plot import draw
+from expectations.plot import Earlier, draw
 from expectations.result import CheckResult, SuiteResult
 from expectations.suite import Expectation, Suite
 from expectations.verdict import describe, settle
@@ -65,6 +65,7 @@ def validate(
     inputs: Mapping[str, DataFrame],
     label: str = "",
     facts: Facts = lambda _: {},
+    earlier: Callable[[], Earlier | None] = lambda: None,
 ) -> SuiteResult:
     """Returns what the suite says of the frame.
 
@@ -75,6 +76,7 @@ def validate(
         inputs: a frame for each of `suite.references`, by the same names.
         label: what is checked, for reports.
         facts: what is known of an expectation beside the data; see `Table.facts`.
+        earlier: gives the last good version, asked for only where a failure is drawn.
 
     Raises:
         NotFoundError: a referenced table is not among `inputs`.
@@ -92,7 +94,7 @@ def validate(
     results = []
     for one in asked:
         _judge(one, computed, data, engine, label or suite.model)
-        results.append(_result(one, data, computed, columns))
+        results.append(_result(one, data, computed, columns, earlier))
     rows = computed.values.get(_ROWS)
     from expectations import gx
 
@@ -228,7 +230,9 @@ def _at(row: Mapping[str, Any], column: str) -> Any:
     return value
 
 
-def _result(one: _Asked, data: Data, computed: Computed, columns: Mapping[str, str]) -> CheckResult:
+def _result(
+    one: _Asked, data: Data, computed: Computed, columns: Mapping[str, str], earlier: Callable[[], Earlier | None]
+) -> CheckResult:
     """Returns the result for people: level, words, failing rows and a plot where it is flagged."""
     from expectations import gx
 
@@ -259,7 +263,10 @@ def _result(one: _Asked, data: Data, computed: Computed, columns: Mapping[str, s
                 computed.jobs += 1
                 failing = tuple(data.query(Query(sql=placed(finding.failing_query), limit=_FAILING_ROWS)))
             if finding.plot and columns.get(finding.plot, "").startswith(_NUMERIC):
-                plot, jobs = draw(data, finding.plot, expectation.where, finding.group, str(finding.slice or ""))
+                blocks = level == "fail" and expectation.severity == "error"
+                before = earlier() if blocks else None
+                group_name = str(finding.slice or "")
+                plot, jobs = draw(data, finding.plot, expectation.where, finding.group, group_name, earlier=before)
                 computed.jobs += jobs
         except Exception as reason:
             error = f"no details: {gx.first_line(reason)}"

@@ -28,11 +28,12 @@ from runner.errors import NotFoundError
 from runner.execute import NodeResult
 from runner.mentions import tables_in
 from runner.model import Model, SourceTable
-from runner.outcome import Invocation, Pages, write_outcome
+from runner.outcome import Pages, write_outcome
 from runner.project.cache import open_project
 from runner.project.parse import Project
 from runner.project.root import find_root
 from runner.quality import Quality, load_quality
+from runner.records import Invocation
 from runner.state.decide import State
 from runner.state.plan import Plan, make_plan
 from runner.state.reuse import all_reused

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runner import materialize
+from runner.baselines import last_good
 from runner.batches import BatchResults
 from runner.compile import Compiled, compile_model, compiled_path, inputs_of, write_compiled
 from runner.errors import ProjectError
@@ -288,7 +290,9 @@ class Builder:
 
     def _audit(self, unique_id: str, frame: DataFrame, *, is_candidate: bool) -> SuiteResult | None:
         try:
-            return self._audits.judge(unique_id, frame, is_candidate=is_candidate)
+            node = self.project.node(unique_id)
+            earlier = partial(last_good, self.warehouse, node, is_candidate=is_candidate)
+            return self._audits.judge(unique_id, frame, is_candidate=is_candidate, earlier=earlier)
         except MissingTableError as error:
             raise ProjectError(self._missing(unique_id, error)) from error
 

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from runner.artifacts import catalog, manifest, run_results, write_artifact
 from runner.execute import NodeResult
+from runner.jinja.render import scrubbed
 from runner.project.parse import Project
 from runner.quality.history import keep_results
-from runner.records import write_record
+from runner.records import Invocation, write_record
+from runner.reporting import report_of
 
+if TYPE_CHECKING:
+    from expectations.reports.values import UnitCase
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
-    """What was asked, and when.
-
-    Attributes:
-        run_id: names the run in commits, artifacts and records.
-        command: the word after `run`, or what the Python API was asked for.
-        arguments: its options by name, JSON values.
-        seconds: wall-clock time until now.
-    """
-
-    run_id: str
-    command: str
-    arguments: Mapping[str, Any]
-    seconds: float
+REPORTS = "quality"  # the folder of all reports, below the target folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,25 +69,26 @@ def write_outcome(
 
 
 def write_reports(
-    project: Project, results: Sequence[NodeResult], invocation: Invocation, *, data_docs: bool = False
+    project: Project,
+    results: Sequence[NodeResult],
+    invocation: Invocation,
+    *,
+    unit_tests: Sequence[UnitCase] = (),
+    data_docs: bool = False,
 ) -> Pages:
-    """Writes the validation report of a run's checks; nothing where nothing was checked."""
+    """Writes the validation report of a run and the page over all runs; nothing where nothing was judged and nothing broke."""
+    docs, address = None, ""
+    folder = project.files.target_folder / REPORTS
     checked = [result.checks for result in results if result.checks is not None]
-    if not checked:
+    if data_docs and checked:
+        from expectations.docs import write_data_docs
+
+        docs = write_data_docs(checked, project.files.target_folder / "data_docs")
+        address = Path("..", "..", docs.relative_to(project.files.target_folder)).as_posix()
+    report = report_of(project, results, invocation, unit_tests=unit_tests, data_docs=address)
+    if not report.tables and not report.unit_tests and all(one.skipped for one in report.unbuilt):
         return Pages()
-    from expectations.report import RunInfo, write_report
+    from expectations.reports.write import write_report
 
-    run = RunInfo(
-        run_id=invocation.run_id,
-        project=project.files.name,
-        target=project.files.target.name,
-        seconds=invocation.seconds,
-        finished_at=datetime.now(UTC),
-        withheld=tuple(project.node(result.unique_id).name for result in results if result.status == "withheld"),
-    )
-    report = write_report(checked, project.files.target_folder / "report", run=run)
-    if not data_docs:
-        return Pages(report=report)
-    from expectations.docs import write_data_docs
-
-    return Pages(report=report, data_docs=write_data_docs(checked, project.files.target_folder / "data_docs"))
+    written = write_report(report, folder, clean=scrubbed)
+    return Pages(report=written.page, data_docs=docs)

@@ -24,6 +24,23 @@ _FOLDER = "runs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What was asked, and when.
+
+    Attributes:
+        run_id: names the run in commits, artifacts and records.
+        command: the word after `run`, or what the Python API was asked for.
+        arguments: its options by name, JSON values.
+        seconds: wall-clock time until now.
+    """
+
+    run_id: str
+    command: str
+    arguments: Mapping[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """What one run did.
 
@@ -44,6 +61,13 @@ class RunRecord:
     def count(self, *statuses: str) -> int:
         """Returns how many nodes ended so."""
         return sum(node["status"] in statuses for node in self.nodes)
+
+
+def asked(command: str, arguments: Mapping[str, Any]) -> str:
+    """Returns what was asked, much as it was typed: `models clv+ --full-refresh`."""
+    words = [*(arguments.get("select") or ()), *(arguments.get("words") or ())]
+    flags = [f"--{name.replace('_', '-')}" for name, value in arguments.items() if value is True]
+    return " ".join([command, *map(str, words), *flags])
 
 
 def write_record(

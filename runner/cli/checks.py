@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -103,13 +104,41 @@ def test_command(
     teller = _TestTeller(len(chosen))
     threads = threads or project.files.target.threads
     with command.spark(checks=bool(data), small=not data) as spark:
-        entries = _run_units(command, spark, units, teller, threads) if units else []
+        units_done = _run_units(command, spark, units, teller, threads) if units else []
+        entries = [_unit_entry(result) for result in units_done]
+        judged: list[NodeResult] = []
         if quality is not None:
-            entries += _run_data_tests(command, spark, quality, data, teller, threads, store_failures)
+            told, judged = _run_data_tests(command, spark, quality, data, teller, threads, store_failures)
+            entries += told
     _write_results(command, entries)
+    report = _write_report(command, judged, units_done)
     counted = [f"{len(data)} data tests"] * bool(data) + [f"{len(units)} unit tests"] * bool(units)
     say(f"run: {' and '.join(counted)} in {command.elapsed:.1f} s: {teller.story()}.")
+    if report is not None:
+        say(f"     Report: {report.relative_to(project.root)}")
     return teller.exit_code()
+
+
+def _write_report(command: Command, judged: Sequence[NodeResult], units: Sequence[UnitTestResult]) -> Path | None:
+    """Writes the validation report of tests; returns its page."""
+    from expectations.reports.values import UnitCase
+    from runner.outcome import write_reports
+    from runner.records import Invocation
+
+    which, options = invocation()
+    asked = Invocation(run_id=command.invocation_id, command=which, arguments=options, seconds=command.elapsed)
+    cases = [
+        UnitCase(
+            model=one.test.model,
+            name=one.test.name,
+            passed=one.passed,
+            message=one.message,
+            place=one.test.place,
+            seconds=one.seconds,
+        )
+        for one in units
+    ]
+    return write_reports(command.own_project(), judged, asked, unit_tests=cases).report
 
 
 class _TestTeller:
@@ -135,7 +164,7 @@ class _TestTeller:
 
 def _run_units(
     command: Command, spark: SparkSession, tests: Sequence[UnitTest], teller: _TestTeller, threads: int
-) -> list[dict[str, Any]]:
+) -> list[UnitTestResult]:
     from runner.unit_tests import run_unit_tests
 
     def ended(result: UnitTestResult) -> None:
@@ -144,8 +173,7 @@ def _run_units(
         teller.tell(status, f"{result.test.model}: {result.test.name}", details)
 
     with _small_shuffles(spark):
-        results = run_unit_tests(command.project(), spark, tests, threads=threads, ended=ended)
-    return [_unit_entry(result) for result in results]
+        return run_unit_tests(command.project(), spark, tests, threads=threads, ended=ended)
 
 
 def _unit_entry(result: UnitTestResult) -> dict[str, Any]:
@@ -195,7 +223,8 @@ def _run_data_tests(
     teller: _TestTeller,
     threads: int,
     store_failures: bool,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[NodeResult]]:
+    """Returns the tests' entries for artifacts, and what became of the tables that they were judged with."""
     from runner.build import Builder, BuildOptions
     from runner.quality.history import keep_results
     from runner.quality.rendered import rule
@@ -223,16 +252,17 @@ def _run_data_tests(
                 title = check.expectation.name or rule(project.tests[check.expectation.test_id])
                 teller.tell(status, f"{label}: {title}", () if status == "pass" else (check.told,))
 
+    judged: list[NodeResult] = []
     if nodes:
-        results = builder.check(nodes, ended=ended)
+        judged = builder.check(nodes, ended=ended)
         run_at = datetime.now(UTC) - timedelta(seconds=command.elapsed)
-        if note := keep_results(project, results, run_id=command.invocation_id, run_at=run_at, command="test"):
+        if note := keep_results(project, judged, run_id=command.invocation_id, run_at=run_at, command="test"):
             say(f"run: warning: {note}")
     for test in sorted(wanted - {entry["unique_id"] for entry in entries}):  # no table to judge it with
         alone = NodeResult(unique_id=test, status="error", message=_ALONE)
         teller.tell("error", project.tests[test].name, (f"{_ALONE} ({project.tests[test].place})",))
         entries += unjudged(alone, [test])
-    return entries
+    return entries, judged
 
 
 def _write_results(command: Command, entries: Sequence[Mapping[str, Any]]) -> None:
@@ -323,7 +353,6 @@ def _ago(seconds: float) -> str:
 
 def _write_freshness(command: Command, found: Sequence[Freshness], output: str | None) -> None:
     import json
-    from pathlib import Path
 
     from runner.artifacts import freshness_results, write_artifact
 

@@ -14,7 +14,7 @@ from runner.cli.session import Command, project_options, say
 from runner.errors import NotFoundError, ProjectError
 from runner.model import Model, SourceTable
 from runner.project.parse import Project
-from runner.records import RunRecord, read_records
+from runner.records import asked, read_records
 from runner.state.commits import Commit, commits
 from runner.warehouse import is_view, read_view
 
@@ -64,7 +64,7 @@ def _runs(project: Project) -> list[dict[str, Any]]:
     return [
         {
             "started": record.started_at,
-            "command": _asked(record),
+            "command": asked(record.command, record.arguments),
             "took": record.seconds,
             "ok": record.count("success", "warn", "pass"),
             "reused": record.count("reused"),
@@ -75,12 +75,6 @@ def _runs(project: Project) -> list[dict[str, Any]]:
         }
         for record in read_records(project)
     ]
-
-
-def _asked(record: RunRecord) -> str:
-    words = [*record.arguments.get("select", ()), *record.arguments.get("words", ())]
-    flags = [f"--{name.replace('_', '-')}" for name, value in record.arguments.items() if value is True]
-    return " ".join([record.command, *words, *flags])
 
 
 def _named(project: Project, name: str) -> Model | SourceTable:

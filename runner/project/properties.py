@@ -339,7 +339,7 @@ def columns_of(section: Section, what: str) -> tuple[tuple[Column, ...], list[Ge
             aliases=_holder("aliases", item, label).texts("aliases", label),
             cells=_holder("cells", item, label).texts("cells", label),
             codec=_holder("codec", item, label).text("codec", label, "") or None,
-            meta=dict(item.section("meta", label)),
+            meta={**item.section("meta", label), **item.section("config", label).section("meta", label)},
             tags=item.texts("tags", label),
         )
         tests += tests_of(item, label, name)

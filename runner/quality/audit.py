@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from runner.warehouse import Warehouse
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from expectations.plot import Earlier
     from expectations.result import SuiteResult
     from expectations.suite import Expectation
 
@@ -45,17 +46,26 @@ class Audit:
         """Whether the table has a check."""
         return unique_id in self.quality.suites or bool(self.placed.get(unique_id))
 
-    def judge(self, unique_id: str, frame: DataFrame, *, is_candidate: bool) -> SuiteResult | None:
+    def judge(
+        self,
+        unique_id: str,
+        frame: DataFrame,
+        *,
+        is_candidate: bool,
+        earlier: Callable[[], Earlier | None] = lambda: None,
+    ) -> SuiteResult | None:
         """Returns what all checks of a table say of `frame`; None where it has none.
 
         Args:
             frame: the candidate's rows, or those that are published.
             is_candidate: whether queries must read `frame` where they name the table; else they read what is published.
+            earlier: gives the table's last good version, to be drawn below what fails.
 
         Raises:
             MissingTableError: a check reads a table that nobody built.
             ProjectError: a check names a column that is not there, or its template is wrong.
         """
+        from expectations.sensitive import masked
         from expectations.suite import Suite
         from expectations.validate import validate
 
@@ -74,8 +84,9 @@ class Audit:
                 name: frame if other == unique_id else self.warehouse.frame(self.project.node(other).table)
                 for name, other in self.quality.references.get(unique_id, {}).items()
             }
-            found = validate(frame, suite, inputs=inputs, label=suite.model)
-            return store_failures(self.project, self.warehouse, frame, found, run_id=self.run_id, every=self.stores)
+            found = validate(frame, suite, inputs=inputs, label=suite.model, earlier=earlier)
+            found = store_failures(self.project, self.warehouse, frame, found, run_id=self.run_id, every=self.stores)
+            return masked(found, [column.name for column in node.columns if column.meta.get("sensitive") is True])
 
     @contextmanager
     def _named(self, node: Model | SourceTable, frame: DataFrame, *, wanted: bool) -> Iterator[dict[str, Relation]]:

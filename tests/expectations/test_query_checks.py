@@ -136,19 +136,3 @@ def test_a_wrong_query_spoils_no_other(orders: DataFrame) -> None:
         "wrong could not be judged: [UNRESOLVED_COLUMN.WITH_SUGGESTION] A column, variable, or function parameter with "
         "name `totl`"
     )
-
-
-def test_the_report_names_the_table_that_keeps_failing_rows() -> None:
-    from expectations.report import RunInfo, render_page
-
-    kept = CheckResult(
-        expectation=check("paid", "select 1"),
-        status="fail",
-        level="fail",
-        message="paid: 1 failing row; the table has 3.",
-        cause="rows that break a rule",
-        failing_rows=({"order_id": 1},),
-        stored="marts_dbt_test__audit.paid",
-    )
-    page = render_page([SuiteResult(model="orders", results=(kept,), rows=3)], RunInfo(run_id="r"))
-    assert 'All of them: <code>run sql "select * from marts_dbt_test__audit.paid"</code>' in page

@@ -1,0 +1,53 @@
+"""The one figure of a check that is followed over runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from expectations.result import CheckResult
+from expectations.words import count, figure
+
+FAILING = "failing rows"
+# How much was looked at, not what was found.
+_SIZES = frozenset({"rows", "values", "sessions", "users", "n", "k", "window_seconds", "other_rows"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A measured number.
+
+    Attributes:
+        name: what it is, e.g. "qcd", "failing rows".
+    """
+
+    name: str
+    value: float
+
+    @property
+    def shown(self) -> str:
+        """It in words."""
+        return count(self.value) if float(self.value).is_integer() else figure(self.value)
+
+
+def figure_of(result: CheckResult) -> Figure | None:
+    """Returns the number that says most of a check: how many rows fail, else the first ratio, else the first count."""
+    if result.failing_count is not None:
+        return Figure(name=FAILING, value=float(result.failing_count))
+    numbers = {
+        name: value
+        for name, value in result.numbers.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    }
+    ratios = [name for name, value in numbers.items() if isinstance(value, float)]
+    counts = [name for name in numbers if name not in _SIZES]
+    name = next(iter([*ratios, *counts, *numbers]), None)
+    return None if name is None else Figure(name=name, value=float(numbers[name]))
+
+
+def figure_then(name: str, failing_count: int | None, numbers: Mapping[str, Any]) -> float | None:
+    """Returns what the same figure was in an earlier run; None where that run did not measure it."""
+    value = failing_count if name == FAILING else numbers.get(name)
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
