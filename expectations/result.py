@@ -85,6 +85,7 @@ class CheckResult:
         failing, failing_query: what finds all of them: a condition over the table (its `where` included), or a query;
             both empty where neither is known.
         stored: the table that keeps them, where one does.
+        kept: how many of them this run kept beside the table; see `run show MODEL --failures`.
         engine: what computed it; `none` where it could not be computed.
         seconds: time that it took alone; 0 for what was computed in the one pass.
     """
@@ -105,6 +106,7 @@ class CheckResult:
     failing: str = ""
     failing_query: str = ""
     stored: str = ""
+    kept: int = 0
     plot: Plot | None = None
     numbers: Mapping[str, Any] = field(default_factory=dict)
     engine: EngineName = "one pass"

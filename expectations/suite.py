@@ -18,7 +18,9 @@ Severity = Literal["error", "warn"]
 _SEVERITIES: tuple[Severity, ...] = ("error", "warn")
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # five times as fast
 _SUITE_KEYS = ("model", "description", "expectations")
-_OWN_KEYS = ("expect", "severity", "where", "name", "description", "store_failures")
+_OWN_KEYS = ("expect", "severity", "where", "name", "description", "store_failures", "failing_rows")
+FAILING_ROWS = 100
+_MOST_FAILING_ROWS = 10_000
 GENERIC = {
     "not_null": "expect_column_values_to_not_be_null",
     "unique": "expect_column_values_to_be_unique",
@@ -38,7 +40,8 @@ class Expectation:
         where: a row condition in Spark SQL; empty for all rows.
         place: `file:line`.
         test_id: the unique id of the data test that it stands for; empty for one of a suite.
-        keeps_failures: whether its failing rows are kept in a table.
+        keeps_failures: whether its failing rows are kept in a table of its own.
+        failing_rows: how many failing rows of a run are kept beside the model; 0 keeps none.
     """
 
     type: str
@@ -50,6 +53,7 @@ class Expectation:
     place: str = ""
     test_id: str = ""
     keeps_failures: bool = False
+    failing_rows: int = FAILING_ROWS
 
     @property
     def definition(self) -> Definition:
@@ -233,6 +237,7 @@ def _expectation(node: yaml.Node, file: str) -> Expectation:
         description=_text(entries, "description", file),
         place=place,
         keeps_failures=_flag(entries, "store_failures", file),
+        failing_rows=_count(entries, "failing_rows", file),
     )
 
 
@@ -352,6 +357,18 @@ def _flag(entries: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, file: st
     value = _value(entries[key][1], file)
     if not isinstance(value, bool):
         raise FormatError(f'{file}:{_line(entries[key][0])}: "{key}" is true or false, not {_shown(value)}.')
+    return value
+
+
+def _count(entries: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, file: str) -> int:
+    if key not in entries:
+        return FAILING_ROWS
+    value = _value(entries[key][1], file)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_FAILING_ROWS:
+        raise FormatError(
+            f'{file}:{_line(entries[key][0])}: "{key}" is a number of rows from 0 to {_MOST_FAILING_ROWS:,}, '
+            f"not {_shown(value)}."
+        )
     return value
 
 

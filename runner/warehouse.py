@@ -106,8 +106,14 @@ def renamed(sql: str, names: Mapping[str, str]) -> str:
     return _SQL_TOKEN.sub(one, sql)
 
 
-def publish_view(path: Path, *, sql: str, inputs: Sequence[TableRef], metadata: Mapping[str, Any]) -> None:
-    """Makes `sql` the published view at `path`, in one step; a table that stood there before is removed."""
+def publish_view(
+    path: Path, *, sql: str, inputs: Sequence[TableRef], metadata: Mapping[str, Any], alone: bool = True
+) -> None:
+    """Makes `sql` the published view at `path`, in one step; a table that stood there before is removed.
+
+    Args:
+        alone: False leaves a table that stood there below the view, hidden, until `keep_only_view`: it may come back.
+    """
     path.mkdir(parents=True, exist_ok=True)
     said: dict[str, Any] = {"sql": sql, "inputs": [str(ref) for ref in inputs], "metadata": dict(metadata)}
     if elsewhere := {str(ref): str(ref.folder) for ref in inputs if ref.folder}:
@@ -118,6 +124,12 @@ def publish_view(path: Path, *, sql: str, inputs: Sequence[TableRef], metadata: 
     if is_view(path) and read_view(path)["sql"] != sql:
         _keep_view(path)
     partial.replace(path / _VIEW)
+    if alone:
+        keep_only_view(path)
+
+
+def keep_only_view(path: Path) -> None:
+    """Removes what lies at a published view's path beside its definitions: a table that stood there before."""
     for other in path.iterdir():
         if other.name not in (_VIEW, _KEPT):
             shutil.rmtree(other) if other.is_dir() else other.unlink()

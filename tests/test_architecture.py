@@ -42,6 +42,7 @@ LAYERS = (
     "quarantine",
     "mentions",
     "state",
+    "journal",
     "typecheck",
     "baselines",
     "build",

@@ -9,8 +9,8 @@ import click
 
 from runner.cli.session import Command, project_options, say, select_options
 from runner.environments.clone import Cloner
-from runner.environments.together import recover
 from runner.errors import ProjectError
+from runner.journal import Recovered, recover
 from runner.project.parse import Project, load_project
 
 _KINDS = ("seed", "model", "snapshot")
@@ -216,9 +216,18 @@ def _same_warehouse(own: Project, other: Project) -> bool:
 
 
 def recover_journals(project: Project) -> None:
-    """Takes back what dead processes published of sets that they did not finish, and says so."""
-    for table in recover(project.warehouse):
-        say(f"run: {table.parent.name}.{table.name} was taken back: a process died before it had published all.")
+    """Ends what dead processes did not finish of sets that are published together, and says so."""
+    for found in recover(project.warehouse):
+        say(f"run: {told_recovery(found)}")
+
+
+def told_recovery(found: Recovered) -> str:
+    """Returns in words what became of a set whose process had died."""
+    why = "a process died while it published several tables together"
+    if found.completed:
+        return f"{why}; all of them are published."
+    names = ", ".join(f"{table.parent.name}.{table.name}" for table in found.taken_back)
+    return f"{why}; {f'{names} taken back' if names else 'nothing was published yet'}: all stand as before that run."
 
 
 def size_text(size: int) -> str:

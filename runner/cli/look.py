@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
-
 import click
 
 from runner import delta
 from runner.cli.as_of import AS_OF
 from runner.cli.defer import defer_options, start_deferring
+from runner.cli.failures import show_failures
+from runner.cli.rows import print_rows
 from runner.cli.session import Command, project_options, say, select_options
 from runner.compile import compile_model, compile_text, write_compiled
 from runner.errors import NotFoundError, ProjectError
@@ -68,18 +65,38 @@ def compile_command(
 @click.argument("name")
 @click.option("--limit", "-n", default=10, show_default=True, help="How many rows.")
 @click.option("--edited", is_flag=True, help="Run the model's SQL as it is in the file, over its built parents.")
+@click.option("--failures", is_flag=True, help="The rows that failed its checks in the last run that had some.")
+@click.option("--run", "run_id", metavar="RUN_ID", help="With --failures: those of this run.")
 @click.option("--output", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print rows.")
 @AS_OF
 @project_options
 @defer_options
-def show_command(command: Command, name: str, limit: int, edited: bool, output: str, as_of: str | None) -> None:
-    """Show the first rows of a model, seed, snapshot or landed table. A built table is read without Spark."""
+def show_command(
+    command: Command,
+    name: str,
+    limit: int,
+    edited: bool,
+    failures: bool,
+    run_id: str | None,
+    output: str,
+    as_of: str | None,
+) -> None:
+    """Show the first rows of a model, seed, snapshot or landed table. A built table is read without Spark.
+
+    \b
+    run show clv                  its first rows
+    run show clv --edited         what its SQL gives as it is in the file
+    run show clv --failures       the rows that failed its checks, by check, with the reason
+    """
     project = command.project()
     others = {other.label: other for other in project.buildable.values() if other.resource_type != "model"}
     known: dict[str, Model | SourceTable] = {**others, **project.sources, **project.models}
     node = known.get(name)
     if node is None:
         raise NotFoundError(f'no model is named "{name}".', name=name, known=known)
+    if failures:
+        show_failures(project, node, run_id=run_id or "", limit=limit, output=output)
+        return
     if as_of is not None:
         text = node.raw_sql if edited and isinstance(node, Model) else f"select * from {_call(node)}"
         _run_query(command, text, limit, output, None, as_of=as_of)
@@ -164,38 +181,3 @@ def _run_query(
             place = str(model.path) if model else "query"
             raise ProjectError(f"{place}: {first_words(error)}") from error
         print_rows(frame.columns, rows, output=output)
-
-
-def print_rows(columns: Sequence[str], rows: Iterable[dict[str, Any]], *, output: str) -> None:
-    """Prints rows on stdout as a table, as JSON lines or as CSV."""
-    if output == "json":
-        for row in rows:
-            click.echo(json.dumps(row, default=str))
-        return
-    if output == "csv":
-        import csv
-
-        writer = csv.writer(sys.stdout)
-        writer.writerow(columns)
-        writer.writerows([row[column] for column in columns] for row in rows)
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    rows = list(rows)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        numeric = any(_is_number(row[column]) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*[Text("" if row[column] is None else str(row[column])) for column in columns])
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
-    console.print(table)
-
-
-def _is_number(value: Any) -> bool:
-    from decimal import Decimal
-
-    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)

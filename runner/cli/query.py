@@ -285,7 +285,7 @@ def _unnamed(command: Command, store: str) -> ProjectError:
 
 
 def _print(answer: Answer, *, explain: bool, output: str, seconds: float) -> None:
-    from runner.cli.look import print_rows
+    from runner.cli.rows import print_rows
     from stores.queries.answer import several
 
     if output == "json" and explain:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.look import print_rows
+from runner.cli.rows import print_rows
 from runner.cli.session import Command, project_options, say, select_options
 from runner.cli.work import FAST, FORCE, FULL, THREADS, build_nodes, build_options, finish, nothing_to_do
 from runner.execute import NodeResult

@@ -235,7 +235,9 @@ def _details(result: NodeResult) -> list[str]:
     if result.checks is not None and result.status in ("withheld", "warn", "error"):
         shown = [check for check in result.checks.results if check.status != "pass"]
         lines = [f"{check.status}: {check.told}" for check in shown[:6]]
-        return lines + ([f"and {len(shown) - 6} more in the report"] if len(shown) > 6 else [])
+        lines += [f"and {len(shown) - 6} more in the report"] if len(shown) > 6 else []
+        kept = any(check.kept for check in shown)
+        return lines + ([f"failing rows: run show {result.checks.model} --failures"] if kept else [])
     return [result.message] if result.message and result.status not in ("success", "reused") else []
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from runner.environments.clone import clone_said
 from runner.environments.places import elsewhere
-from runner.environments.together import Step, publish_together
 from runner.environments.transfer import publish_linked, said_of, view_for
+from runner.journal import Step, publish_together
 from runner.model import Model
 from runner.names import TableRef
 from runner.project.parse import Project
@@ -209,7 +209,7 @@ class Promoter:
                 coming: dict[str, TableRef] = {node: self.target.node(node).table for node in self.nodes}
                 ref = self.source.node(unique_id).table
                 sql, inputs = view_for(self.target, self.source, ref, coming=coming)
-                publish_view(here, sql=sql, inputs=inputs, metadata=said)
+                publish_view(here, sql=sql, inputs=inputs, metadata=said, alone=False)
                 return None
             said["promoted"] |= {"version": found.version, "table_id": found.table_id}
             return publish_linked(theirs, here, version=found.version, said=said)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from runner import delta, delta_log
-from runner.environments.together import Step, publish_together
 from runner.errors import NotFoundError, ProjectError
+from runner.journal import Step, publish_together
 from runner.project.parse import Project
 from runner.state.commits import Commit, commits
 from runner.warehouse import exists, inputs_of_view, is_view, publish_view, view_versions

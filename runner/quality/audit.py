@@ -12,6 +12,7 @@ from runner.introspection import Introspection
 from runner.jinja.render import Relation
 from runner.model import DataTest, Model, SourceTable
 from runner.project.parse import Project
+from runner.quality.failing_rows import keep_failing_rows
 from runner.quality.gather import Quality
 from runner.quality.rendered import query_of, tables_of
 from runner.quality.stored import store_failures
@@ -86,7 +87,16 @@ class Audit:
             }
             found = validate(frame, suite, inputs=inputs, label=suite.model, earlier=earlier)
             found = store_failures(self.project, self.warehouse, frame, found, run_id=self.run_id, every=self.stores)
-            return masked(found, [column.name for column in node.columns if column.meta.get("sensitive") is True])
+            hidden = [column.name for column in node.columns if column.meta.get("sensitive") is True]
+            return keep_failing_rows(
+                self.warehouse.root,
+                node.table,
+                frame,
+                masked(found, hidden),
+                run_id=self.run_id,
+                inputs={**inputs, suite.model: frame},
+                hidden=hidden,
+            )
 
     @contextmanager
     def _named(self, node: Model | SourceTable, frame: DataFrame, *, wanted: bool) -> Iterator[dict[str, Relation]]:

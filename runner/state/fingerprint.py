@@ -136,7 +136,7 @@ def check_digests(suite: Suite | None) -> dict[str, str]:
     return found
 
 
-_SAID_ONLY = {"place", "description", "name"}
+_SAID_ONLY = {"place", "description", "name", "failing_rows"}
 
 
 def engine(project: Project) -> dict[str, str]:

@@ -1,18 +1,12 @@
-"""run restore: back to a published version, one table or a set, all or none; and publishing a set together."""
+"""run restore: back to a published version, one table or a set, all or none."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from runner import delta
-from runner.environments.together import Step, publish_together, recover
 from runner.warehouse import read_view, view_versions
 
 if TYPE_CHECKING:
@@ -82,72 +76,3 @@ def test_tables_and_views_go_back_alone_and_together(town: Town) -> None:
 def test_what_cannot_be_restored_is_said(town: Town, arguments: list[str], message: str) -> None:
     said = town.run("restore", *arguments)
     assert (said.code, said.err) == (2, message)
-
-
-def table(path: Path, *versions: int) -> Path:
-    """Writes a table with one row a version."""
-    import pyarrow as pa
-    from deltalake import CommitProperties, write_deltalake
-
-    for number in versions:
-        said = {"sluice": 1, "model": "model.t.a", "run_id": f"run-{number}"}
-        write_deltalake(
-            str(path),
-            pa.table({"n": [number]}),
-            mode="overwrite",
-            commit_properties=CommitProperties(custom_metadata={"userMetadata": json.dumps(said)}),
-        )
-    return path
-
-
-def value(path: Path) -> int:
-    return int(delta.first_rows(path, 1)[1][0]["n"])
-
-
-def back(path: Path, journal: str) -> int:
-    return delta.restore(path, 0, user_metadata={"sluice": 1, "model": "m", "journal": journal})
-
-
-def test_a_set_is_published_whole_or_not_at_all(tmp_path: Path) -> None:
-    first, second = table(tmp_path / "s/a", 1, 2), table(tmp_path / "s/b", 1, 2)
-
-    def fails(_: str) -> int:
-        raise RuntimeError("in the way")
-
-    steps = [
-        Step(label="a", table=first, act=lambda journal: back(first, journal)),
-        Step(label="b", table=second, act=fails),
-    ]
-    with pytest.raises(RuntimeError, match="in the way"):
-        publish_together(tmp_path, steps)
-    assert (value(first), value(second)) == (2, 2)
-    assert list((tmp_path / "_sluice").iterdir()) == []
-    done = publish_together(
-        tmp_path, [steps[0], Step(label="b", table=second, act=lambda journal: back(second, journal))]
-    )
-    assert (done, value(first), value(second)) == ([4, 2], 1, 1)
-
-
-DYING = """
-import os, sys
-from pathlib import Path
-from runner import delta
-from runner.environments.together import Step, publish_together
-root = Path(sys.argv[1])
-def act(journal):
-    return delta.restore(root / "s/a", 0, user_metadata={"sluice": 1, "model": "m", "journal": journal})
-steps = [Step(label="a", table=root / "s/a", act=act), Step(label="b", table=root / "s/b", act=lambda _: os._exit(9))]
-publish_together(root, steps)
-"""
-
-
-def test_what_a_process_that_died_had_published_is_taken_back(tmp_path: Path) -> None:
-    first, second = table(tmp_path / "s/a", 1, 2), table(tmp_path / "s/b", 1, 2)
-    root = Path(__file__).resolve().parents[3]
-    died = subprocess.run(
-        [sys.executable, "-c", DYING, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(root)}, check=False
-    )
-    assert (died.returncode, value(first)) == (9, 1)
-    assert list(recover(tmp_path)) == [first]
-    assert (value(first), value(second)) == (2, 2)
-    assert list(recover(tmp_path)) == []
