@@ -176,6 +176,7 @@ class OpenProject:
         force: bool = False,
         fail_fast: bool = False,
         threads: int | None = None,
+        publish: str | None = None,
         started: Callable[[str], None] = lambda _: None,
         ended: Callable[[NodeResult], None] = lambda _: None,
     ) -> Run:
@@ -184,6 +185,7 @@ class OpenProject:
         Args:
             full_refresh: incremental models are built anew.
             force: what has not changed is built, too.
+            publish: `each` or `together`; the target's where None.
             started, ended: are called as a node starts and ends.
         """
         from runner.build import Builder, BuildOptions
@@ -193,6 +195,7 @@ class OpenProject:
             full_refresh=full_refresh,
             fail_fast=fail_fast,
             reuse=not force,
+            together=(publish or self.project.files.target.publish) == "together",
         )
         nodes = self.select(*selectors, exclude=exclude)
 

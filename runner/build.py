@@ -20,7 +20,8 @@ from runner.explain import explain, from_spark
 from runner.graph import Graph
 from runner.introspection import Introspection, Recorder
 from runner.jinja.database import Database
-from runner.jinja.render import Captured
+from runner.jinja.render import Captured, Relation
+from runner.journal import recover
 from runner.materialize.grants import apply_grants
 from runner.materialize.run_hooks import run_project_hooks, shown_result
 from runner.model import Model, SourceTable
@@ -30,6 +31,7 @@ from runner.quality.audit import Audit
 from runner.quarantine import with_quarantine
 from runner.retries import policy_of, retrying
 from runner.session.jobs import interrupt, tagged
+from runner.staging import Held, Staging
 from runner.state.decide import State
 from runner.state.leftovers import clear_leftovers, running
 from runner.state.reuse import reused
@@ -52,6 +54,7 @@ class BuildOptions:
         checked: False publishes without checks.
         reuse: what did not change since it was published is not built again; see `runner.state`.
         store_failures: the failing rows of every check are kept in tables.
+        together: all tables are published at the run's end, or none; see `runner.staging`.
         event_time: start and end of the batches that microbatch models build; None where they find out by themselves.
     """
 
@@ -62,6 +65,7 @@ class BuildOptions:
     reuse: bool = False
     store_failures: bool = False
     event_time: tuple[datetime | None, datetime | None] = (None, None)
+    together: bool = False
 
     def state(self, project: Project, quality: Quality) -> State:
         """Returns what decides which nodes such a run leaves alone."""
@@ -85,6 +89,7 @@ class Builder:
         self.run_id = run_id
         self.options = options
         self.state = options.state(project, quality)
+        self.staging = Staging(project, self.warehouse)
         self._compiled: Mapping[str, Compiled] = {}
         self._audits = self._audit_of(())
         self._policies = {
@@ -100,8 +105,13 @@ class Builder:
         *,
         started: Callable[[str], None] = lambda _: None,
         ended: Callable[[NodeResult], None] = lambda _: None,
+        failed: bool = False,
     ) -> list[NodeResult]:
-        """Builds models and checks landed tables, parents first; see `runner.execute.execute`."""
+        """Builds models and checks landed tables, parents first; see `runner.execute.execute`.
+
+        Args:
+            failed: something failed before, and nothing is published of a run that publishes together.
+        """
         models = [self._model(node) for node in nodes if not node.startswith("source.")]
         self._compiled = {
             model.unique_id: compiled for model in models if (compiled := self._compile(model)) is not None
@@ -111,23 +121,31 @@ class Builder:
                 write_compiled(self.project, compiled)
         self._audits = self._audit_of(nodes)
         with running(self.project.warehouse, self.run_id):
+            list(recover(self.project.warehouse))
             clear_leftovers(self.project.warehouse, [model.table.path(self.project.warehouse) for model in models])
-            return self._run(nodes, started, ended)
+            return self._run(nodes, started, ended, failed)
 
     def _run(
-        self, nodes: list[str], started: Callable[[str], None], ended: Callable[[NodeResult], None]
+        self, nodes: list[str], started: Callable[[str], None], ended: Callable[[NodeResult], None], failed: bool
     ) -> list[NodeResult]:
         run_project_hooks(self.project, self.warehouse, "on-run-start", database=self._database())
-        results = execute(
-            self.quality.graph,
-            nodes,
-            self._work,
-            threads=self.options.threads,
-            started=started,
-            ended=ended,
-            interrupted=self._stop,
-            fail_fast=self.options.fail_fast,
-        )
+        try:
+            results = execute(
+                self.quality.graph,
+                nodes,
+                self._work,
+                threads=self.options.threads,
+                started=started,
+                ended=ended,
+                interrupted=self._stop,
+                fail_fast=self.options.fail_fast,
+            )
+            if self.options.together:
+                results, note = self.staging.publish(results, self.state, failed=failed)
+                self.notes += [note] if note else []
+        except BaseException:
+            self.staging.drop()
+            raise
         self._end(results)
         return results
 
@@ -167,7 +185,11 @@ class Builder:
 
     def _decided(self, unique_id: str) -> NodeResult:
         try:
-            decision = self.state.decide(unique_id)
+            decision = self.state.decide(
+                unique_id,
+                moved=self.staging.moved(unique_id),
+                compared=self.staging.compared(self.quality.references.get(unique_id, {})),
+            )
         except ProjectError as error:
             return NodeResult(unique_id=unique_id, status="error", message=str(error))
         if self.options.reuse and decision.act == "reuse":
@@ -180,7 +202,11 @@ class Builder:
     def _check_again(self, unique_id: str) -> NodeResult:
         result = self._check(unique_id)
         if not result.stops and result.checks is not None:
-            self.state.passed(unique_id, run_id=self.run_id, warned=result.message)
+            passed = partial(self.state.passed, unique_id, run_id=self.run_id, warned=result.message)
+            if self.options.together:
+                self.staging.later(unique_id, passed)
+            else:
+                passed()
         return result
 
     def _build_model(self, unique_id: str) -> NodeResult:
@@ -188,11 +214,11 @@ class Builder:
         if model.config.materialized == "ephemeral":
             return NodeResult(unique_id=unique_id, status="success")
         try:
-            compiled = self._compiled.get(unique_id) or self._compile_now(model)
+            compiled, plain = self._compiled_for(model)
         except ProjectError as error:
             return NodeResult(unique_id=unique_id, status="error", message=str(error))
         try:
-            return retrying(lambda: self._build(compiled), self._policies[unique_id], stopping=self._stopping)
+            return retrying(lambda: self._build(compiled, plain), self._policies[unique_id], stopping=self._stopping)
         except ProjectError as error:
             return NodeResult(unique_id=unique_id, status="error", message=str(error))
         except Exception as error:
@@ -201,7 +227,8 @@ class Builder:
             message = explain(error, compiled, compiled_path(self.project, model).relative_to(self.project.root))
             return NodeResult(unique_id=unique_id, status="error", message=message, compiled_sql=compiled.sql)
 
-    def _build(self, compiled: Compiled) -> NodeResult:
+    def _build(self, compiled: Compiled, plain: Compiled) -> NodeResult:
+        """Builds a model; `compiled` is its SQL as it is run, `plain` as it is published."""
         model = compiled.model
         started = time.perf_counter()
         inputs = self._register_inputs(model)
@@ -216,8 +243,9 @@ class Builder:
             window=self.options.event_time,
             database=self._database(),
             stopped=self._stopping.is_set,
+            relations=self.staging.relations(model),
         )
-        candidate = materialize.make_candidate(work)
+        candidate = replace(materialize.make_candidate(work), compiled=plain)
         try:
             checks = self._audit(model.unique_id, candidate.frame, is_candidate=True) if self.options.checked else None
             if self._stopping.is_set():
@@ -230,7 +258,7 @@ class Builder:
             status="success",
             rows=candidate.rows,
             checks=checks,
-            compiled_sql=compiled.sql or None,
+            compiled_sql=plain.sql or None,
         )
         if checks is not None and not checks.success:
             materialize.withhold(candidate)
@@ -246,11 +274,27 @@ class Builder:
                 incomplete=_incomplete(candidate.batches, self.options.event_time),
             ),
         }
-        version = materialize.publish(work, candidate, inputs=inputs, metadata=metadata)
+        result = replace(result, status="warn" if warned else "success", message=warned)
+        if self.options.together:
+            grant = partial(self._grant, work)
+            held = Held(
+                unique_id=model.unique_id,
+                work=work,
+                candidate=candidate,
+                inputs=inputs,
+                metadata=metadata,
+                finish=grant,
+            )
+            self.staging.hold(held)
+        else:
+            version = materialize.publish(work, candidate, inputs=inputs, metadata=metadata)
+            result = replace(result, version=version)
+            self._grant(work)
+        return with_batches(result, candidate.batches)
+
+    def _grant(self, work: materialize.Work) -> None:
         if note := apply_grants(work):
             self.notes.append(note)
-        result = replace(result, status="warn" if warned else "success", message=warned, version=version)
-        return with_batches(result, candidate.batches)
 
     def _check(self, unique_id: str) -> NodeResult:
         with tagged(self.warehouse.spark, self.run_id, pool=unique_id):
@@ -261,7 +305,8 @@ class Builder:
         if not self._audits.asks(unique_id):
             return NodeResult(unique_id=unique_id, status="success", message="no checks")
         try:
-            checks = self._audit(unique_id, self.warehouse.frame(node.table), is_candidate=False)
+            read = self.staging.of(node.table)
+            checks = self._audit(unique_id, self.warehouse.frame(read), is_candidate=read != node.table)
             assert checks is not None
             if isinstance(node, SourceTable):
                 checks = with_quarantine(checks, node, self.warehouse)
@@ -286,6 +331,7 @@ class Builder:
             placed=self.quality.placed(nodes),
             run_id=self.run_id,
             stores=self.options.store_failures,
+            reads=self.staging.of,
         )
 
     def _audit(self, unique_id: str, frame: DataFrame, *, is_candidate: bool) -> SuiteResult | None:
@@ -300,7 +346,7 @@ class Builder:
         inputs = inputs_of(self.project, model)
         for ref in inputs:
             try:
-                self.warehouse.register(ref)
+                self.warehouse.register(self.staging.of(ref))
             except MissingTableError as error:
                 raise ProjectError(self._missing(model.unique_id, error)) from error
         return inputs
@@ -339,6 +385,19 @@ class Builder:
             raise
         return None if recorder.used else compiled
 
+    def _compiled_for(self, model: Model) -> tuple[Compiled, Compiled]:
+        """Returns the model's SQL as it is run, over candidates of this run perhaps, and as it is published."""
+        plain = self._compiled.get(model.unique_id)
+        relations = self.staging.relations(model)
+        if not relations:
+            plain = plain or self._compile_now(model)
+            return plain, plain
+        compiled = self._compiled_with(model, self._database(), relations)
+        if plain is None:
+            plain = self.staging.as_published(compiled)
+            write_compiled(self.project, plain)
+        return compiled, plain
+
     def _compile_now(self, model: Model) -> Compiled:
         """Returns the SQL of a model whose template asks the warehouse, now that its parents are built."""
         compiled = self._compiled_with(model, self._database())
@@ -346,14 +405,18 @@ class Builder:
         return compiled
 
     def _database(self) -> Introspection:
-        known = [node.table for node in self.project.nodes()]
-        return Introspection(self.project.warehouse, lambda: self.warehouse, known)
+        known = [*(node.table for node in self.project.nodes()), *self.staging.refs]
+        return Introspection(self.project.warehouse, lambda: self.warehouse, known, columns=self.staging.columns)
 
-    def _compiled_with(self, model: Model, database: Database) -> Compiled:
+    def _compiled_with(
+        self, model: Model, database: Database, relations: Mapping[str, Relation] | None = None
+    ) -> Compiled:
         goes_on = materialize.goes_on(model, self.project.warehouse, full_refresh=self.options.full_refresh)
         incremental = goes_on and model.config.materialized == "incremental"
         flags = {"FULL_REFRESH": self.options.full_refresh, "WHICH": "build"}
-        return compile_model(self.project, model, is_incremental=incremental, database=database, flags=flags)
+        return compile_model(
+            self.project, model, is_incremental=incremental, database=database, flags=flags, relations=relations
+        )
 
 
 _COMMAND = {"model": "models --select +", "seed": "seed --select ", "snapshot": "snapshot --select "}

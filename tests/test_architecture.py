@@ -43,6 +43,7 @@ LAYERS = (
     "mentions",
     "state",
     "journal",
+    "staging",
     "typecheck",
     "baselines",
     "build",

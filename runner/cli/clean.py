@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import click
 
-from runner.cli.environments import recover_journals, size_text
+from runner.cli.environments import size_text
 from runner.cli.session import Command, project_options, say
 from runner.environments.leftovers import PUBLISHED, Leftover, leftovers, remove
 from runner.names import TableRef
@@ -36,7 +36,6 @@ def clean_command(command: Command, yes: bool, orphans: bool, vacuum: bool, reta
     run clean --vacuum --retain 30 --yes
     """
     project = command.project()
-    recover_journals(project)
     keep = timedelta(days=retain)
     found = leftovers(
         project, _tables_of_all_targets(command, project), older_than=timedelta(hours=older_than), retain=keep

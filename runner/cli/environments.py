@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import click
 
+from runner.cli.recovery import recover_sets
 from runner.cli.session import Command, project_options, say, select_options
 from runner.environments.clone import Cloner
 from runner.errors import ProjectError
-from runner.journal import Recovered, recover
 from runner.project.parse import Project, load_project
 
 _KINDS = ("seed", "model", "snapshot")
@@ -99,7 +99,8 @@ def promote_command(
         raise ProjectError("name what is to be promoted: run promote clv+ --from dev --to prod.")
     target = command.project()
     source = _other(command, origin)
-    recover_journals(target)
+    for text in recover_sets(target.warehouse):
+        say(f"run: {text}")
     nodes = command.select(select, exclude, kinds=_KINDS)
     promoter = Promoter(
         source=source, target=target, quality=command.quality(), nodes=nodes, run_id=command.invocation_id
@@ -159,7 +160,6 @@ def restore_command(
     if sum(one is not None for one in (version, run, before)) != 1:
         raise ProjectError("say where to go back to: one of --version N, --run RUN_ID, --before RUN_ID or TIME.")
     project = command.project()
-    recover_journals(project)
     nodes = command.select(select, exclude, kinds=_KINDS)
     nodes = [node for node in nodes if project.buildable[node].config.materialized != "ephemeral"]
     moment = _moment(before) if before is not None else None
@@ -213,21 +213,6 @@ def _other(command: Command, name: str) -> Project:
 
 def _same_warehouse(own: Project, other: Project) -> bool:
     return own.warehouse.resolve() == other.warehouse.resolve()
-
-
-def recover_journals(project: Project) -> None:
-    """Ends what dead processes did not finish of sets that are published together, and says so."""
-    for found in recover(project.warehouse):
-        say(f"run: {told_recovery(found)}")
-
-
-def told_recovery(found: Recovered) -> str:
-    """Returns in words what became of a set whose process had died."""
-    why = "a process died while it published several tables together"
-    if found.completed:
-        return f"{why}; all of them are published."
-    names = ", ".join(f"{table.parent.name}.{table.name}" for table in found.taken_back)
-    return f"{why}; {f'{names} taken back' if names else 'nothing was published yet'}: all stand as before that run."
 
 
 def size_text(size: int) -> str:

@@ -109,6 +109,9 @@ def _of_commit(commit: Commit) -> dict[str, Any]:
         what = "checked again"
         said = {**said, "run_id": said.get("checked_by"), "finished_at": said.get("checked_at"), "why": None}
         said = {**said, "seconds": None}
+    elif said.get("taken_back"):
+        what = "taken back: the set that it was part of was not finished"
+        said = {**said, "finished_at": said["taken_back"], "seconds": None, "why": None}
     elif commit.is_publication:
         what = "published"
     else:

@@ -80,6 +80,11 @@ class Command:
             self._project = open_project(self.root(), target=self.target, variables=self.variables)
             for warning in self._project.warnings:
                 say(f"run: warning: {warning}")
+            if any((self._project.warehouse / "_sluice").glob("*.json")):  # a set that is being published, or was
+                from runner.cli.recovery import recover_sets
+
+                for text in recover_sets(self._project.warehouse):
+                    say(f"run: {text}")
         return self._project
 
     def root(self) -> Path:

@@ -32,6 +32,11 @@ SINCE = click.option(
     "--event-time-start", metavar="MOMENT", help="Microbatch models: build the batches from here on, done or not."
 )
 UNTIL = click.option("--event-time-end", metavar="MOMENT", help="Microbatch models: build batches until here.")
+PUBLISH = click.option(
+    "--publish",
+    type=click.Choice(["each", "together"]),
+    help="each: a model once it passed. together: all of the run at its end, or none. The target's by default.",
+)
 FAST = click.option("--fail-fast", "-x", is_flag=True, help="Start nothing more after the first error.")
 
 
@@ -41,6 +46,7 @@ FAST = click.option("--fail-fast", "-x", is_flag=True, help="Start nothing more 
 @FORCE
 @FAST
 @THREADS
+@PUBLISH
 @SINCE
 @UNTIL
 @AS_OF
@@ -55,6 +61,7 @@ def models_command(
     force: bool,
     fail_fast: bool,
     threads: int | None,
+    publish: str | None,
     event_time_start: str | None,
     event_time_end: str | None,
     sample: Sample | None,
@@ -82,6 +89,7 @@ def models_command(
         force=force,
         fail_fast=fail_fast,
         threads=threads,
+        publish=publish,
         window=(event_time_start, event_time_end),
     )
     if sample is not None:
@@ -99,6 +107,7 @@ def models_command(
 @FORCE
 @FAST
 @THREADS
+@PUBLISH
 @SINCE
 @UNTIL
 @click.option("--data-docs", is_flag=True, help="Write Great Expectations' Data Docs as well.")
@@ -113,6 +122,7 @@ def build_command(
     force: bool,
     fail_fast: bool,
     threads: int | None,
+    publish: str | None,
     event_time_start: str | None,
     event_time_end: str | None,
     data_docs: bool,
@@ -129,6 +139,7 @@ def build_command(
             force=force,
             fail_fast=fail_fast,
             threads=threads,
+            publish=publish,
             window=(event_time_start, event_time_end),
         )
         return build_sample(command, command.select(select, exclude), options, sample)
@@ -140,6 +151,7 @@ def build_command(
         force=force,
         fail_fast=fail_fast,
         threads=threads,
+        publish=publish,
         window=(event_time_start, event_time_end),
     )
     return finish(command, results, verb="tables", data_docs=data_docs)
@@ -154,6 +166,7 @@ def build_all(
     force: bool = False,
     fail_fast: bool = False,
     threads: int | None = None,
+    publish: str | None = None,
     window: tuple[str | None, str | None] = (None, None),
 ) -> list[NodeResult]:
     """Lands, checks and builds what is selected, in one Spark session; in none where nothing changed."""
@@ -167,7 +180,13 @@ def build_all(
     waiting = landing.skip_unchanged() if landing else []
     start_deferring(command, nodes, quality)
     options = build_options(
-        command, full_refresh=full_refresh, force=force, fail_fast=fail_fast, threads=threads, window=window
+        command,
+        full_refresh=full_refresh,
+        force=force,
+        fail_fast=fail_fast,
+        threads=threads,
+        publish=publish,
+        window=window,
     )
     if not waiting and (settled := nothing_to_do(command, quality, nodes, options)) is not None:
         return settled
@@ -187,7 +206,7 @@ def build_all(
             for node in nodes
             if node in stopped
         ]
-        return results + build_nodes(command, spark, quality, runnable, options)
+        return results + build_nodes(command, spark, quality, runnable, options, failed=bool(unlanded))
 
 
 def build_options(
@@ -197,6 +216,7 @@ def build_options(
     force: bool,
     fail_fast: bool,
     threads: int | None,
+    publish: str | None = None,
     window: tuple[str | None, str | None] = (None, None),
 ) -> BuildOptions:
     """Returns how the command's run builds: what has not changed is reused unless it is forced."""
@@ -214,6 +234,7 @@ def build_options(
         fail_fast=fail_fast,
         reuse=not force,
         event_time=(start, end),
+        together=(publish or command.project().files.target.publish) == "together",
     )
 
 
@@ -235,15 +256,25 @@ def nothing_to_do(
 
 
 def build_nodes(
-    command: Command, spark: SparkSession, quality: Quality, nodes: list[str], options: BuildOptions
+    command: Command,
+    spark: SparkSession,
+    quality: Quality,
+    nodes: list[str],
+    options: BuildOptions,
+    *,
+    failed: bool = False,
 ) -> list[NodeResult]:
-    """Builds nodes and tells how each ended."""
+    """Builds nodes and tells how each ended.
+
+    Args:
+        failed: something of the run failed before: where all is published together, nothing is.
+    """
     from runner.build import Builder
 
     project = command.project()
     builder = Builder(project, quality, spark, run_id=command.invocation_id, options=options)
     with Teller(project, nodes, spark=spark, threads=options.threads) as teller:
-        results = builder.run(nodes, started=teller.started, ended=teller.ended)
+        results = builder.run(nodes, started=teller.started, ended=teller.ended, failed=failed)
     for note in builder.notes:
         say(f"     {note}")
     if builder.failed_hook:

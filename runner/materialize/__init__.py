@@ -11,6 +11,6 @@ from __future__ import annotations
 
 from runner.materialize.build import goes_on, make_candidate
 from runner.materialize.candidate import Candidate, Work, discard, withhold
-from runner.materialize.publishing import publish
+from runner.materialize.publishing import announce, commit, publish
 
-__all__ = ["Candidate", "Work", "discard", "goes_on", "make_candidate", "publish", "withhold"]
+__all__ = ["Candidate", "Work", "announce", "commit", "discard", "goes_on", "make_candidate", "publish", "withhold"]

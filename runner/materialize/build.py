@@ -26,9 +26,6 @@ from runner.warehouse import is_view
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-if TYPE_CHECKING:
-    pass
-
 
 def goes_on(model: Model, warehouse: Path, *, full_refresh: bool) -> bool:
     """True where a node goes on with its published table: what `is_incremental()` says of an incremental model.
@@ -55,12 +52,13 @@ def make_candidate(work: Work) -> Candidate:
         run_hooks(work, others, "pre-hook")
     if work.model.config.materialized == "view":
         query = query_of(work)
-        after = tuple(rendered(work, "post_hook"))
+        after = tuple(rendered(work, "post_hook", published=True))
         return Candidate(compiled=work.compiled, frame=query, path=None, read_version=None, rows=None, after=after)
     read_version = None if is_view(work.table) else delta.version(work.table)
     clear_withheld(work.table)
     candidate = delta.new_candidate(work.table)
-    inside, after = (tuple(hooks) for hooks in parted(rendered(work, "post_hook"), work.model.table))
+    inside = tuple(parted(rendered(work, "post_hook"), work.model.table)[0])
+    after = tuple(parted(rendered(work, "post_hook", published=True), work.model.table)[1])
     try:
         batches = _write(work, candidate, own)
         run_hooks(work, inside, "post-hook", candidate=candidate)

@@ -27,12 +27,21 @@ class HookError(ProjectError):
     """A hook that failed."""
 
 
-def rendered(work: Work, kind: str) -> list[str]:
-    """Returns the node's hooks of a kind (`pre_hook`, `post_hook`) as SQL; what renders to nothing is left out."""
+def rendered(work: Work, kind: str, *, published: bool = False) -> list[str]:
+    """Returns the node's hooks of a kind (`pre_hook`, `post_hook`) as SQL; what renders to nothing is left out.
+
+    Args:
+        published: they run once all is published, and name inputs as they are called then.
+    """
     texts = hook_texts(work.model.config.values.get(kind), place=f"{work.model.path}: {kind.replace('_', '-')}")
     found = [
         compile_model(
-            work.project, work.model, is_incremental=work.is_incremental, text=text, database=work.database
+            work.project,
+            work.model,
+            is_incremental=work.is_incremental,
+            text=text,
+            database=work.database,
+            relations={} if published else work.relations,
         ).sql
         for text in texts
     ]

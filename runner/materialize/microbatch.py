@@ -121,13 +121,14 @@ def _memory(work: Work, now: datetime) -> Done | None:
 
 
 def _sql(work: Work, batch: Batch) -> str:
-    relations: dict[str, str] = {}
+    relations: dict[str, Any] = dict(work.relations)
     for unique_id in work.model.parents:
         node = work.project.node(unique_id)
         column = event_time(node)
         if column and not (isinstance(node, Model) and node.config.materialized == "ephemeral"):
-            text = f"(select * from {node.table} where {between(column, batch)})"
-            relations[node.label] = _Slice(text, node.table)
+            given = work.relations.get(node.label)
+            table = given.ref if given is not None else node.table
+            relations[node.label] = _Slice(f"(select * from {table} where {between(column, batch)})", table)
     return compile_model(
         work.project,
         work.model,

@@ -10,7 +10,7 @@ from runner.errors import ProjectError
 from runner.materialize.candidate import Candidate, Work, discard
 from runner.materialize.hooks import HookError, run_hooks
 from runner.names import TableRef
-from runner.warehouse import is_view, publish_view, withdraw_view
+from runner.warehouse import publish_view, withdraw_view
 
 
 def publish(work: Work, candidate: Candidate, *, inputs: Sequence[TableRef], metadata: Mapping[str, Any]) -> int | None:
@@ -20,25 +20,51 @@ def publish(work: Work, candidate: Candidate, *, inputs: Sequence[TableRef], met
         ContractError: somebody changed the table meanwhile; nothing is published.
         HookError: a post-hook failed, after publishing.
     """
-    version = _publish(work, candidate, inputs=inputs, metadata=metadata)
+    version = commit(work, candidate, inputs=inputs, metadata=metadata)
+    announce(work, candidate, version=version)
+    return version
+
+
+def announce(work: Work, candidate: Candidate, *, version: int | None) -> None:
+    """Does what follows a publication: the session reads the new version, and the hooks that follow run.
+
+    Args:
+        version: what was published; None for a view.
+
+    Raises:
+        HookError: a post-hook failed, after publishing.
+    """
+    if not candidate.unchanged:
+        work.warehouse.register(work.model.table, again=True)
     try:
         run_hooks(work, candidate.after, "post-hook")
     except HookError as error:
         said = "The view" if version is None else f"Version {version}"
         raise HookError(f"{error} {said} is published.") from error
-    return version
 
 
-def _publish(
-    work: Work, candidate: Candidate, *, inputs: Sequence[TableRef], metadata: Mapping[str, Any]
+def commit(
+    work: Work,
+    candidate: Candidate,
+    *,
+    inputs: Sequence[TableRef],
+    metadata: Mapping[str, Any],
+    alone: bool = True,
 ) -> int | None:
-    model, table = work.model, work.table
+    """Makes the candidate what readers see, and does no more; returns the table's version, None for a view.
+
+    Args:
+        alone: False where it is one of a set that may be taken back.
+
+    Raises:
+        ContractError: somebody changed the table meanwhile; nothing is published.
+    """
+    table = work.table
     if candidate.unchanged:
         discard(candidate)
         return candidate.read_version
     if candidate.path is None:
-        publish_view(table, sql=candidate.compiled.sql, inputs=inputs, metadata=metadata)
-        work.warehouse.register(model.table, again=True)
+        publish_view(table, sql=candidate.compiled.sql, inputs=inputs, metadata=metadata, alone=alone)
         return None
     try:
         if candidate.since is None:
@@ -62,7 +88,5 @@ def _publish(
     except ProjectError:
         discard(candidate)
         raise
-    was_view = is_view(table)
     withdraw_view(table)
-    work.warehouse.register(model.table, again=was_view)
     return version

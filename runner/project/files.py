@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from runner.documents import Section, read_yaml
-from runner.errors import FormatError, NotFoundError
+from runner.errors import FormatError, NotFoundError, did_you_mean
 from runner.jinja.settings import LATER, SettingsRenderer
 from runner.model import Macro, UnitTest
 from runner.project.installed import package_folders
 from runner.project.packages import TREES, Package, read_document, read_package
 
+PUBLISH = ("each", "together")
 _TARGET_KEYS = {
     "warehouse",
     "data",
@@ -24,6 +25,7 @@ _TARGET_KEYS = {
     "session",
     "retries",
     "retry_delay",
+    "publish",
     "spark",
     "description",
     "stores",
@@ -44,6 +46,7 @@ class Target:
             at a terminal.
         retries, retry_delay: how often a model is tried again after a fault of the machinery, and after what time; see
             `runner.retries`.
+        publish: `each`: a model is published once it passed; `together`: all of a run at its end, or none.
         spark: further settings of Spark.
         stores: how MongoDB and HBase are reached, as written: values may be templates with `env_var`, rendered only by
             the commands that connect. Empty where the target lands files only.
@@ -61,6 +64,7 @@ class Target:
     session: str = "cold"
     retries: int = 0
     retry_delay: float | str = 5
+    publish: str = "each"
     spark: Mapping[str, str] = field(default_factory=dict)
     stores: Mapping[str, Any] = field(default_factory=dict)
     place: str = ""
@@ -234,6 +238,7 @@ def _target(
             session=section.text("session", what, "cold"),
             retries=section.get("retries", 0),
             retry_delay=section.get("retry_delay", 5),
+            publish=_publish(document, section, what),
             spark={key: str(value) for key, value in section.section("spark", what).items()},
             stores=section.section("stores", what),
             place=section.place("stores"),
@@ -267,6 +272,7 @@ def _target_of_profile(
             warehouse=root / "warehouse",
             data=root / "data/raw",
             threads=_threads(output, f'output "{name}"'),
+            publish=_publish(document, document, "the project"),
             schema=output.text("schema", f'output "{name}"', "main"),
             profile=profile,
         ),
@@ -279,6 +285,18 @@ def _check_target(name: str, names: tuple[str, ...], place: str) -> None:
         raise NotFoundError(
             f'{place}: no target is named "{name}". Targets: {", ".join(names)}.', name=name, known=names
         )
+
+
+def _publish(document: Section, section: Section, what: str) -> str:
+    """Returns how a target publishes: as it says itself, else as the project does."""
+    chosen = section if "publish" in section else document
+    word = chosen.text("publish", what, "each")
+    if word not in PUBLISH:
+        raise FormatError(
+            f'{chosen.place("publish")}: "publish" of {what} is each or together, not "{word}".'
+            + did_you_mean(word, PUBLISH)
+        )
+    return word
 
 
 def _threads(section: Section, what: str) -> int:

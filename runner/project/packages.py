@@ -25,7 +25,7 @@ _PROJECT_KEYS = {
     "name", "version", "config-version", "profile", "model-paths", "macro-paths", "seed-paths", "test-paths",
     "snapshot-paths", "analysis-paths", "asset-paths", "docs-paths", "suite-paths", "target-path", "clean-targets",
     "require-dbt-version", "vars", "flags", "on-run-start", "on-run-end", "dispatch", "query-comment", "quoting",
-    "packages-install-path", "targets", "default_target", "default_defer_target", "log-path", "metrics", "semantic-models", "saved-queries",
+    "packages-install-path", "targets", "publish", "default_target", "default_defer_target", "log-path", "metrics", "semantic-models", "saved-queries",
     "restrict-access", "dbt-cloud", "function-paths", "functions", *TREES,
 }  # fmt: skip
 _PATHS = {"model": "models", "macro": "macros", "seed": "seeds", "snapshot": "snapshots", "test": "tests",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from runner.introspection import Introspection
 from runner.jinja.render import Relation
 from runner.model import DataTest, Model, SourceTable
+from runner.names import TableRef
 from runner.project.parse import Project
 from runner.quality.failing_rows import keep_failing_rows
 from runner.quality.gather import Quality
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from expectations.suite import Expectation
 
 
+def _published(ref: TableRef) -> TableRef:
+    return ref
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """Judges tables of one run.
@@ -34,6 +39,7 @@ class Audit:
         placed: the data tests that are judged as queries, by the table with which they are.
         run_id: the run's name, kept with failing rows.
         stores: True keeps the failing rows of every check, whatever its settings say.
+        reads: where a table is to be read that others are compared with: its candidate, perhaps.
     """
 
     project: Project
@@ -42,6 +48,7 @@ class Audit:
     placed: Mapping[str, Sequence[DataTest]]
     run_id: str
     stores: bool = False
+    reads: Callable[[TableRef], TableRef] = _published
 
     def asks(self, unique_id: str) -> bool:
         """Whether the table has a check."""
@@ -82,7 +89,7 @@ class Audit:
             queries = tuple(self._query(test, node, relations, frame) for test in tests)
             suite = replace(suite, expectations=(*suite.expectations, *queries))
             inputs = {
-                name: frame if other == unique_id else self.warehouse.frame(self.project.node(other).table)
+                name: frame if other == unique_id else self.warehouse.frame(self.reads(self.project.node(other).table))
                 for name, other in self.quality.references.get(unique_id, {}).items()
             }
             found = validate(frame, suite, inputs=inputs, label=suite.model, earlier=earlier)
@@ -112,7 +119,7 @@ class Audit:
             frame.sparkSession.catalog.dropTempView(view)
 
     def _query(
-        self, test: DataTest, node: Model | SourceTable, relations: Mapping[str, Relation], frame: DataFrame
+        self, test: DataTest, node: Model | SourceTable, relations: dict[str, Relation], frame: DataFrame
     ) -> Expectation:
         """Returns a data test as an expectation of this table, with what else it reads made known to the session.
 
@@ -121,7 +128,9 @@ class Audit:
         for table in tables_of(self.project, test):
             other = self.project.node(table)
             if other.label not in relations:
-                self.warehouse.register(other.table)
+                read = self.reads(other.table)
+                self.warehouse.register(read)
+                relations |= {other.label: Relation(read)} if read != other.table else {}
         own = [(field.name, field.dataType.simpleString()) for field in frame.schema]
         known = [other.table for other in self.project.nodes()]
         database = Introspection(self.project.warehouse, lambda: self.warehouse, known, columns={node.table: own})

@@ -227,7 +227,9 @@ def _found(
             continue
         found[index] = []
         parts.append(
-            rows.limit(one.expectation.failing_rows).select(F.lit(index).alias("number"), _json(rows, hidden).alias("row"))
+            rows.limit(one.expectation.failing_rows).select(
+                F.lit(index).alias("number"), _json(rows, hidden).alias("row")
+            )
         )
     if parts:
         for entry in reduce(lambda one, other: one.unionAll(other), parts).toArrow().to_pylist():

@@ -10,7 +10,7 @@ stands below it. So a decision is taken when the node's turn comes, after its pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +79,8 @@ class _Seen:
     parents: Parents
     asked: Parents
     there: Published | None
+    moved: tuple[Reason, ...] = ()
+    compared: tuple[Reason, ...] = ()
     why: str = ""
 
 
@@ -118,8 +120,11 @@ class State:
         self._seen: dict[str, _Seen] = {}
         self._refs: dict[str, TableRef] = {}
 
-    def decide(self, unique_id: str) -> Decision:
+    def decide(self, unique_id: str, *, moved: Iterable[Reason] = (), compared: Iterable[Reason] = ()) -> Decision:
         """Returns what to do with a model or a landed table as things stand now.
+
+        Args:
+            moved, compared: what is about to change of what it, and what its checks, read; not published yet.
 
         Raises:
             ProjectError: the model's template is wrong.
@@ -133,7 +138,14 @@ class State:
         if not self._checked:
             now = replace(now, checks=None)
         there = published(self._path_of(node.table))
-        seen = _Seen(fingerprint=now, parents=self._parents(unique_id), asked=self._asked(unique_id), there=there)
+        seen = _Seen(
+            fingerprint=now,
+            parents=self._parents(unique_id),
+            asked=self._asked(unique_id),
+            there=there,
+            moved=tuple(moved),
+            compared=tuple(compared),
+        )
         decision = self._decision(node, seen)
         self._seen[unique_id] = replace(seen, why=decision.why)
         return decision
@@ -185,6 +197,29 @@ class State:
         """Returns the tables and views that a decided node reads, as they were when it was decided."""
         return self._seen[unique_id].parents if unique_id in self._seen else {}
 
+    def read_again(self, unique_id: str, versions: Mapping[str, int], early: Parents) -> dict[str, Parents]:
+        """Returns what a decided node read, for a commit in the set that publishes its parents, too; and keeps it.
+
+        Args:
+            versions: of the tables that the set has published so far, by unique id.
+            early: what stood below views of the set when they were made.
+        """
+        seen = self._seen[unique_id]
+
+        def settled(now: Parents, then: Parents) -> Parents:
+            found: dict[str, Mapping[str, Any]] = {}
+            for key, value in now.items():
+                if key in versions:
+                    found[key] = {**value, "version": versions[key]}
+                else:
+                    found[key] = value if "view" in value else then.get(key, early.get(key, value))
+            return found
+
+        parents = settled(self._parents(unique_id), seen.parents)
+        asked = settled(self._asked(unique_id), seen.asked)
+        self._seen[unique_id] = replace(seen, parents=parents, asked=asked)
+        return {"parents": parents, "asked": asked}
+
     def passed(self, unique_id: str, *, run_id: str, warned: str = "") -> None:
         """Keeps that the checks of a published node passed, so that they need not run again."""
         node = self._project.node(unique_id)
@@ -214,7 +249,7 @@ class State:
                 Reason(kind="time", text=f"it reads {named} without ref or source: a change would not be seen")
             )
         building += [*_of_code(now, then), *_of_config(now, then), *_of_engine(now, then)]
-        changes = [*_of_time(seen, then), *self._of_tables(seen.parents, there.said.get("parents") or {})]
+        changes = [*_of_time(seen, then), *self._of_tables(seen.parents, there.said.get("parents") or {}), *seen.moved]
         judging = list(_of_checks(now, then))
         if there.is_view:  # it holds no rows: new ones below it concern its checks alone
             building += [reason for reason in changes if reason.kind == "columns"]
@@ -224,6 +259,7 @@ class State:
         if now.checks:
             asked = self._of_tables(seen.asked, there.said.get("asked") or {})
             judging += [Reason(kind="checks", text=f"a check reads another table: {one.text}") for one in asked]
+            judging += seen.compared
         return building, judging
 
     def _unseen(self, unique_id: str, seen: _Seen) -> list[str]:
