@@ -14,8 +14,8 @@ demo: .venv/ready ## simulate a small shop, land it, build and check all models,
 test: .venv/ready ## all tests, on real Spark and Delta
 	$(BIN)/python -m pytest
 
-test-fast: .venv/ready ## the tests that start neither Spark nor dbt: seconds
-	$(BIN)/python -m pytest -m "not spark and not dbt"
+test-fast: .venv/ready ## the tests that start neither Spark nor dbt nor a browser: seconds
+	$(BIN)/python -m pytest -m "not spark and not dbt and not browser"
 
 lint: .venv/ready ## style, types and the form of the SQL, as CI checks them
 	$(BIN)/ruff check .
@@ -46,6 +46,7 @@ dbt: .venv/ready ## make the environment with dbt Core that tests and benchmarks
 lock: ## renew the lock files from pyproject.toml and tests/dbt/requirements.in (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --output-file requirements.lock
 	uv pip compile tests/dbt/requirements.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --output-file tests/dbt/requirements.lock
+	uv pip compile tests/browser/requirements.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --output-file tests/browser/requirements.lock
 	uv pip compile tests/orchestrators/requirements.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --output-file tests/orchestrators/requirements.lock
 
 clean: ## remove what was generated: data, warehouse, target; stops the servers, whose data are in target

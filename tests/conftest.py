@@ -1,8 +1,9 @@
-"""One Spark session, one HBase and one MongoDB for the run of tests; tests that use Spark or dbt are marked by themselves."""
+"""One Spark session, one HBase and one MongoDB for the run of tests; tests that use Spark, dbt or a browser are marked by themselves."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ class GivenMongoDB:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        for name in ("spark", "dbt"):
+        for name in ("spark", "dbt", "browser"):
             if name in getattr(item, "fixturenames", ()):
                 item.add_marker(getattr(pytest.mark, name))
 
@@ -87,6 +88,23 @@ def dbt() -> Path:
         [script], env={**os.environ, "PYTHON": sys.executable}, stdout=subprocess.PIPE, text=True, check=True
     )
     return Path(done.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def browser() -> tuple[Path, str]:
+    """The Python of tests/browser's own environment, and a Chromium, which comes with the system and not with Python.
+
+    Tests are left out where there is none; CI installs one.
+    """
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = os.environ.get("CHROMIUM") or next((found for name in names if (found := shutil.which(name))), None)
+    if program is None:
+        assert not os.environ.get("CI"), "CI has no Chromium: .ci/run installs one"
+        pytest.skip("there is no Chromium. Install one (Debian: apt-get install chromium), or name it in CHROMIUM.")
+    script = Path(__file__).resolve().parent.parent / "scripts" / "side-environment"
+    settings = {**os.environ, "PYTHON": sys.executable}
+    done = subprocess.run([script, "browser"], env=settings, stdout=subprocess.PIPE, text=True, check=True)
+    return Path(done.stdout.strip()) / "bin" / "python", program
 
 
 @pytest.fixture(scope="session")

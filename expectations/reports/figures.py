@@ -14,17 +14,38 @@ FAILING = "failing rows"
 # How much was looked at, not what was found.
 _SIZES = frozenset({"rows", "values", "sessions", "users", "n", "k", "window_seconds", "other_rows"})
 
+# What the short names of the checks' figures mean.
+_WORDS = {
+    "r": "rows per session or user",
+    "g": "rows per distinct user",
+    "m": "median, as a share of the window",
+    "v": "variance, times that of averages",
+    "p": "p, the chance of it by chance",
+    "qcd": "QCD, the spread of the middle half",
+    "tail_ratio": "ratio of the tails",
+    "ratio": "ratio to the other figure",
+    "median_ratio": "median, times the other's",
+    "ks_distance": "distance to the other distribution (0 to 1)",
+    "entropy": "evenness of the segments (0 to 1)",
+    "here": "the figure here",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """A measured number.
 
     Attributes:
-        name: what it is, e.g. "qcd", "failing rows".
+        name: as the check's numbers name it, e.g. "qcd"; "failing rows".
     """
 
     name: str
     value: float
+
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+        return _WORDS.get(self.name, self.name.replace("_", " "))
 
     @property
     def shown(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -114,10 +115,18 @@ def _environment() -> Environment:
         "cell": cell,
         "duration": duration,
         "written": written,
+        "breakable": breakable,
     }
     environment.filters |= filters
     environment.globals |= {"rows_table": rows_table, "distribution_of": _distribution}
     return environment
+
+
+def breakable(name: str) -> Markup:
+    """Returns a name that may break after `_`, `.` and `(` where a line is too short for it."""
+    from markupsafe import Markup, escape
+
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[_.(])(?=[^\W_])", name))
 
 
 def _flagged(report: Report, one: SuiteResult) -> Flagged:
@@ -203,14 +212,14 @@ def _trend(lead: CheckResult, points: Sequence[Observation], report: Report) -> 
     at = report.run.finished_at or seen[-1].at
     every = [*seen, Observation(run_id=report.run.run_id, at=at, value=now.value, status=lead.status)]
     words = {"pass": "passed", "warn": "warned", "fail": "failed"}
-    caption = f"{now.name}: what the check that names the cause measured in the last {count(len(every))} runs."
+    caption = f"{now.words[0].upper()}{now.words[1:]}, as the check that names the cause measured it in the last {count(len(every))} runs."
     before = [point.value for point in seen]
     spoken = f"{caption} Before between {figure(min(before))} and {figure(max(before))}, now {now.shown}."
     return Drawing(
-        wide=Markup(charts.trend(every, charts.NARROW, now.name)),
-        narrow=Markup(charts.trend(every, charts.NARROW, now.name)),
+        wide=Markup(charts.trend(every, charts.NARROW, now.words)),
+        narrow=Markup(charts.trend(every, charts.NARROW, now.words)),
         caption=caption,
         spoken=spoken,
-        columns=("run ended (UTC)", now.name, "result"),
+        columns=("run (UTC)", now.words, "result"),
         rows=tuple((f"{one.at:%Y-%m-%d %H:%M}", figure(one.value), words[one.status]) for one in reversed(every)),
     )

@@ -82,7 +82,7 @@ def test_the_trend_is_of_all_runs_so_far(folder: Path, spark: SparkSession) -> N
     assert run.report is not None
     document = json.loads((run.report.parent / "report.json").read_text(encoding="utf-8"))
     assert document["tables"][0]["results"][0]["figure"] == {"name": "failing rows", "value": 93.0}
-    assert "failing rows: what the check that names the cause measured in the last " in run.report.read_text("utf-8")
+    assert "Failing rows, as the check that names the cause measured it in the last " in run.report.read_text("utf-8")
 
 
 def test_a_published_table_is_drawn_over_the_version_before(folder: Path, spark: SparkSession) -> None:

@@ -134,7 +134,7 @@ def test_the_report_is_written_into_the_target_folder(project: Project) -> None:
     assert pages.report.parent.name.endswith("-run-1")
     latest = project.root / "target" / "quality" / "latest"
     assert {path.name for path in latest.iterdir()} >= {"index.html", "report.json", "report.md", "junit.xml"}
-    page = pages.report.read_text(encoding="utf-8")
+    page = pages.report.read_text(encoding="utf-8").replace("<wbr>", "")
     assert "The one table was not published: stg_orders" in page
     assert "board deck" in page
 
