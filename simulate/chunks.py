@@ -16,7 +16,7 @@ from simulate.catalogue import Catalogue, Categories, make_catalogue, make_categ
 from simulate.defects import Planted
 from simulate.orders import Orders
 from simulate.people import People, make_people
-from simulate.planting import plant_in_sessions, plant_in_text, record_of_clusters
+from simulate.planting import plant_in_sessions, plant_in_text, record_of_durations
 from simulate.realistic import Realistic, make_realistic
 from simulate.seeds import IntArray
 from simulate.settings import ShopSettings
@@ -98,7 +98,7 @@ def make_chunk(shop: Shop, place: Place) -> Chunk:
     sessions, orders = shop.behaviour.sessions(place.first, place.last)
     table = table_of(sessions, shop.catalogue, shop.people)
     seconds = sessions.start // 1_000_000
-    planted = record_of_clusters(settings, place.first, seconds, sessions.device, table["session_id"])
+    planted = record_of_durations(settings, place.first, seconds, sessions.device, table["session_id"])
     seen = np.zeros(shop.people.size, dtype=np.int64)
     np.maximum.at(seen, sessions.users, seconds + sessions.duration)
     table, more = plant_in_sessions(table, settings, place.first)

@@ -18,6 +18,7 @@ class DefectKind:
         what: what a reader of the data sees.
         check: the check expected to find it: an id of the quality layer (D1 to D16) or a rule of the landing contract.
         json_only: the fault is one of text, which Parquet cannot hold.
+        apart: `all` leaves it out, since it would hide what others did, or be hidden by them.
     """
 
     name: str
@@ -26,6 +27,7 @@ class DefectKind:
     what: str
     check: str
     json_only: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +180,87 @@ _KINDS = (
         what="stock fell by more than the units sold, for one in three below zero",
         check="range",
     ),
+    DefectKind(
+        name="rounded_clock",
+        rate=0.5,
+        of="sessions",
+        what="durations are whole minutes, as a rounded clock gives them",
+        check="D5",
+        apart=True,
+    ),
+    DefectKind(
+        name="capped_durations",
+        rate=0.3,
+        of="sessions",
+        what="durations are 1,800 seconds, which a timeout wrote",
+        check="D5",
+        apart=True,
+    ),
+    DefectKind(
+        name="swapped_times",
+        rate=0.01,
+        of="sessions",
+        what="start and end are in each other's place",
+        check="D2",
+        apart=True,
+    ),
+    DefectKind(
+        name="cart_cents",
+        rate=0.1,
+        of="sessions with a cart",
+        what="prices in the cart are cents, orders are not",
+        check="D2",
+        apart=True,
+    ),
+    DefectKind(
+        name="split_referrer",
+        rate=0.05,
+        of="sessions",
+        what="the referrer is written in capitals or with a space behind it",
+        check="spelling",
+        apart=True,
+    ),
+    DefectKind(
+        name="late_sessions",
+        rate=0.05,
+        of="the window",
+        what="the sessions of the last days were not delivered, their orders were",
+        check="relationships",
+        apart=True,
+    ),
+    DefectKind(
+        name="renamed_field",
+        rate=0.05,
+        of="sessions",
+        what="duration_seconds is called duration_sec, by a newer exporter",
+        check="contract",
+        json_only=True,
+        apart=True,
+    ),
+    DefectKind(
+        name="doubled_orders",
+        rate=0.02,
+        of="orders",
+        what="the same order is written twice, with the same transaction_id",
+        check="unique",
+        apart=True,
+    ),
+    DefectKind(
+        name="shifted_clock",
+        rate=0.2,
+        of="orders",
+        what="the time of the order is three hours late, as of a clock in another zone",
+        check="D2",
+        apart=True,
+    ),
+    DefectKind(
+        name="stray_dates",
+        rate=0.01,
+        of="orders",
+        what="orders dated 1970-01-01, as a time of 0 is read",
+        check="range",
+        apart=True,
+    ),
 )
 KINDS: Mapping[str, DefectKind] = {each.name: each for each in _KINDS}
 
@@ -193,7 +276,8 @@ def kind(name: str) -> DefectKind:
 def parse_defects(text: str) -> tuple[Defect, ...]:
     """Returns the defects that a text such as `clustered_durations,orphan_orders:0.02` names, in the order of `KINDS`.
 
-    `all` stands for every defect at its default rate; a name with a rate beside it overrides that.
+    `all` stands for every defect at its default rate, but for those that would hide others (`DefectKind.apart`); a name
+    beside it adds such a one, or overrides a rate.
 
     Raises:
         NotFoundError: a name that no defect has.
@@ -214,7 +298,7 @@ def parse_defects(text: str) -> tuple[Defect, ...]:
     return tuple(
         chosen.get(each.name) or Defect(name=each.name, rate=each.rate)
         for each in _KINDS
-        if everything or each.name in chosen
+        if (everything and not each.apart) or each.name in chosen
     )
 
 

@@ -22,16 +22,53 @@ from simulate.vocabulary import DEVICES
 _LATE_SESSIONS = 2**39  # positions of ids that no session of the shop has
 _CLUSTER = np.array([441, 446, 451, 456, 461, 466])  # seconds: 7.3 to 7.8 minutes
 _CLUSTER_DAYS = 14
+_CAP = 1_800  # seconds after which a session times out
+_CENTS = 100
+_SHIFT = 3 * 3_600 * 1_000_000  # microseconds between two clocks
 _STRANGERS = 900_000  # numbers of users that no shop has
 
 
-def clustered_durations(
+def planted_durations(
+    settings: ShopSettings, first: int, seconds: IntArray, device: IntArray, duration: IntArray
+) -> IntArray:
+    """Returns the durations of the chunk that starts at session `first`, in seconds, with the faults that are in them.
+
+    They are planted before the pages are timed, so that these still add up to the session.
+    """
+    if settings.rate("rounded_clock"):
+        duration = np.where(_marks_of(settings, "rounded_clock", first, len(seconds)), -(-duration // 60) * 60, duration)
+    if settings.rate("capped_durations"):
+        duration = np.where(_marks_of(settings, "capped_durations", first, len(seconds)), _CAP, duration)
+    marks, clustered = _clustered(settings, first, seconds, device)
+    planted: IntArray = np.where(marks, clustered, duration)
+    return planted
+
+
+def record_of_durations(
+    settings: ShopSettings, first: int, seconds: IntArray, device: IntArray, ids: pa.ChunkedArray
+) -> list[Planted]:
+    """Returns what `planted_durations` did to the chunk that starts at `first`."""
+    planted = [
+        _planted(name, "sessions", ids, _marks_of(settings, name, first, len(seconds)))
+        for name in ("rounded_clock", "capped_durations")
+        if settings.rate(name)
+    ]
+    if settings.rate("clustered_durations"):
+        marks, _ = _clustered(settings, first, seconds, device)
+        day_first, day_last = _cluster_days(settings)
+        where: dict[str, object] = {
+            "device_type": "mobile",
+            "from": _day(settings, day_first),
+            "before": _day(settings, day_last),
+        }
+        planted.append(_planted("clustered_durations", "sessions", ids, marks, where))
+    return planted
+
+
+def _clustered(
     settings: ShopSettings, first: int, seconds: IntArray, device: IntArray
 ) -> tuple[BoolArray, IntArray]:
-    """Returns which sessions of the chunk that starts at `first` get a clustered duration, and that duration.
-
-    It is planted before the pages are timed, so that they still add up to the session.
-    """
+    """Returns which sessions get a clustered duration, and that duration."""
     rng = stream(settings.seed, "clustered durations", first)
     day_first, day_last = _cluster_days(settings)
     day = (seconds - settings.start_second) // 86_400
@@ -40,20 +77,10 @@ def clustered_durations(
     return marks, rng.choice(_CLUSTER, len(seconds))
 
 
-def record_of_clusters(
-    settings: ShopSettings, first: int, seconds: IntArray, device: IntArray, ids: pa.ChunkedArray
-) -> list[Planted]:
-    """Returns what `clustered_durations` did to the chunk that starts at `first`."""
-    if not settings.rate("clustered_durations"):
-        return []
-    marks, _ = clustered_durations(settings, first, seconds, device)
-    day_first, day_last = _cluster_days(settings)
-    where: dict[str, object] = {
-        "device_type": "mobile",
-        "from": _day(settings, day_first),
-        "before": _day(settings, day_last),
-    }
-    return [_planted("clustered_durations", "sessions", ids, marks, where)]
+def _marks_of(settings: ShopSettings, name: str, first: int, rows: int) -> BoolArray:
+    """Returns which rows of the part that starts at row `first` get a defect that may be in any row."""
+    marks: BoolArray = stream(settings.seed, f"defect {name}", first).random(rows) < settings.rate(name)
+    return marks
 
 
 def _cluster_days(settings: ShopSettings) -> tuple[int, int]:
@@ -79,6 +106,39 @@ def plant_in_sessions(table: pa.Table, settings: ShopSettings, first: int) -> tu
         marks = draws[2] < rate
         planted.append(_planted("duplicate_sessions", "sessions", table["session_id"], marks))
         table = pa.concat_tables([table, table.filter(pa.array(marks))])
+    table, more = _in_session_columns(table, settings, first)
+    return table, [*planted, *more]
+
+
+def _in_session_columns(table: pa.Table, settings: ShopSettings, first: int) -> tuple[pa.Table, list[Planted]]:
+    """Returns the sessions with times swapped, prices in cents, referrers split, and the last ones missing."""
+    planted: list[Planted] = []
+    ids = table["session_id"]
+    if settings.rate("swapped_times"):
+        marks = _marks_of(settings, "swapped_times", first, table.num_rows)
+        start, end = table["start_time"].combine_chunks(), table["end_time"].combine_chunks()
+        table = _with(table, "start_time", pc.if_else(pa.array(marks), end, start))
+        table = _with(table, "end_time", pc.if_else(pa.array(marks), start, end))
+        planted.append(_planted("swapped_times", "sessions", ids, marks))
+    if settings.rate("cart_cents"):
+        carts = table["cart_contents"].combine_chunks()
+        filled = np.diff(carts.offsets.to_numpy()) > 0
+        marks = filled & _marks_of(settings, "cart_cents", first, table.num_rows)
+        table = _with(table, "cart_contents", _in_cents(carts, marks))
+        planted.append(_planted("cart_cents", "sessions", ids, marks))
+    if settings.rate("split_referrer"):
+        marks = _marks_of(settings, "split_referrer", first, table.num_rows)
+        words = table["referrer"].combine_chunks().cast(pa.string())
+        even = pa.array(np.arange(table.num_rows) % 2 == 0)
+        other = pc.if_else(even, pc.utf8_upper(words), pc.binary_join_element_wise(words, "", " "))
+        table = _with(table, "referrer", pc.if_else(pa.array(marks), other, words))
+        planted.append(_planted("split_referrer", "sessions", ids, marks))
+    if rate := settings.rate("late_sessions"):
+        limit = settings.end_second - round(rate * settings.span_seconds)
+        start = table["start_time"].cast(pa.int64()).to_numpy() // 1_000_000
+        marks = start >= limit
+        planted.append(_planted("late_sessions", "sessions", ids, marks, {"from": _iso(limit * 1_000_000)}))
+        table = table.filter(pa.array(~marks))
     return table, planted
 
 
@@ -89,7 +149,9 @@ def plant_in_text(
 
     No row gets two of them.
     """
-    names = ("broken_rows", "mixed_types", "extra_fields") if table == "sessions" else ("broken_rows", "mixed_types")
+    names = ("broken_rows", "mixed_types")
+    if table == "sessions":
+        names += ("extra_fields", "renamed_field")
     if not any(settings.rate(name) for name in names):
         return rows, []
     draws = stream(settings.seed, f"defects of {table} text", first).random(len(rows))
@@ -101,6 +163,7 @@ def plant_in_text(
             else (r'"total": ?(-?[\d.e]+)', r'"total": "USD \1"')
         ),
         "extra_fields": (r"^\{(\s*)", r'{\1"campaign_code": "spring",\1'),
+        "renamed_field": ('"duration_seconds":', '"duration_sec":'),
     }
     planted = []
     floor = 0.0
@@ -156,16 +219,33 @@ def plant_in_money(money: Money, ids: pa.Array, settings: ShopSettings) -> tuple
 
 
 def plant_in_order_table(table: pa.Table, settings: ShopSettings, first: int) -> tuple[pa.Table, list[Planted]]:
-    """Returns a part of the orders with some timestamps missing; `first` is the part's first order."""
-    rate = settings.rate("null_timestamps")
-    if not rate:
-        return table, []
-    marks = stream(settings.seed, "defects of timestamps", first).random(table.num_rows) < rate
-    place = table.column_names.index("timestamp")
-    column = table["timestamp"].combine_chunks()
-    nulls = pc.if_else(pa.array(marks), pa.scalar(None, column.type), column)
-    planted = [_planted("null_timestamps", "transactions", table["transaction_id"], marks)]
-    return table.set_column(place, "timestamp", nulls), planted
+    """Returns a part of the orders with timestamps missing, late or at 0, and orders that are there twice.
+
+    Args:
+        first: the part's first order.
+    """
+    planted: list[Planted] = []
+    ids = table["transaction_id"]
+
+    def mark(name: str, marks: BoolArray) -> pa.Array:
+        planted.append(_planted(name, "transactions", ids, marks))
+        return pa.array(marks)
+
+    times = table["timestamp"].combine_chunks()
+    if settings.rate("shifted_clock"):
+        marks = mark("shifted_clock", _marks_of(settings, "shifted_clock", first, table.num_rows))
+        times = pc.if_else(marks, pc.add(times.cast(pa.int64()), _SHIFT).cast(times.type), times)
+    if settings.rate("stray_dates"):
+        marks = mark("stray_dates", _marks_of(settings, "stray_dates", first, table.num_rows))
+        times = pc.if_else(marks, pa.scalar(0, pa.int64()).cast(times.type), times)
+    if rate := settings.rate("null_timestamps"):
+        drawn = stream(settings.seed, "defects of timestamps", first).random(table.num_rows)
+        times = pc.if_else(mark("null_timestamps", drawn < rate), pa.scalar(None, times.type), times)
+    table = _with(table, "timestamp", times)
+    if settings.rate("doubled_orders"):
+        marks = mark("doubled_orders", _marks_of(settings, "doubled_orders", first, table.num_rows))
+        table = pa.concat_tables([table, table.filter(marks)])
+    return table, planted
 
 
 def plant_in_stock(stock: Stock, settings: ShopSettings) -> tuple[Stock, list[Planted]]:
@@ -200,6 +280,24 @@ def _planted(
 def _missing(name: str, orders: Orders, marks: BoolArray, where: dict[str, object]) -> Planted:
     """Returns the record of orders that are gone: what can be seen of them is a converted session without one."""
     return _planted(name, "sessions", session_ids(np.maximum(orders.session_codes, 0)), marks, where)
+
+
+def _with(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    """Returns the table with other values in one of its columns."""
+    return table.set_column(table.column_names.index(name), name, column)
+
+
+def _in_cents(carts: pa.MapArray, marks: BoolArray) -> pa.MapArray:
+    """Returns the carts with the prices of the marked ones a hundred times as high."""
+    items = carts.items
+    prices = items.field("price").to_numpy()
+    dear = np.repeat(marks, np.diff(carts.offsets.to_numpy()))
+    parts = [
+        pa.array(np.where(dear, np.round(prices * _CENTS), prices)) if field.name == "price" else items.field(field.name)
+        for field in items.type
+    ]
+    names = [field.name for field in items.type]
+    return pa.MapArray.from_arrays(carts.offsets, carts.keys, pa.StructArray.from_arrays(parts, names))
 
 
 def _milliseconds(table: pa.Table, drawn: BoolArray) -> tuple[pa.Table, BoolArray]:

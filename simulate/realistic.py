@@ -9,7 +9,7 @@ import numpy as np
 from simulate.catalogue import Catalogue
 from simulate.orders import Orders
 from simulate.people import People, draw_payments, draw_techniques, technique_words
-from simulate.planting import clustered_durations
+from simulate.planting import planted_durations
 from simulate.ragged import first_of_each, kept, offsets_of, owners_of
 from simulate.seasons import Seasons, make_seasons
 from simulate.seeds import BoolArray, FloatArray, IntArray, distinct_codes, stream
@@ -126,8 +126,7 @@ class Realistic:
         log = np.log(_PACE_LEVEL) + _PACE_PER_PAGES * np.log(pages)
         log += self.people.pace[visits.users] + _DEVICE_PACE[visits.device] + rng.normal(0, _PACE_SIGMA, len(pages))
         natural = np.clip(np.exp(log).astype(np.int64), 2 * pages, _LONGEST)
-        marks, clustered = clustered_durations(self.settings, first, visits.seconds, visits.device)
-        duration = np.where(marks, clustered, natural)
+        duration = planted_durations(self.settings, first, visits.seconds, visits.device, natural)
         return np.minimum(duration, self.settings.end_second - 1 - visits.seconds)
 
 

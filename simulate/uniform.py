@@ -15,7 +15,7 @@ import numpy as np
 from simulate.catalogue import Catalogue
 from simulate.orders import Orders, joined, units_sold
 from simulate.people import People
-from simulate.planting import clustered_durations
+from simulate.planting import planted_durations
 from simulate.ragged import first_of_each, kept, offsets_of, owners_of
 from simulate.seeds import BoolArray, FloatArray, IntArray, stream
 from simulate.settings import ShopSettings
@@ -77,8 +77,7 @@ class Uniform:
         seconds = self._moments(rng, count)
         device = rng.integers(0, len(DEVICES), count)
         duration = rng.integers(_SHORTEST, _LONGEST + 1, count)
-        marks, clustered = clustered_durations(self.settings, first, seconds, device)
-        duration = np.where(marks, clustered, duration)
+        duration = planted_durations(self.settings, first, seconds, device, duration)
         pages = rng.integers(_FEWEST_PAGES, _MOST_PAGES + 1, count)
         offsets = offsets_of(pages)
         page = _walk(rng, pages)

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from runner.errors import ProjectError
 from simulate.defects import ID_LIMIT, KINDS, Defect, parse_defects
 from simulate.settings import ShopSettings
 from simulate.shop import generate
+from simulate.vocabulary import REFERRERS
 
 SESSIONS = 6_000
+TOGETHER = [name for name, kind in KINDS.items() if not kind.apart]
 
 
 @pytest.mark.parametrize(
@@ -27,8 +30,9 @@ SESSIONS = 6_000
         ("", {}),
         ("orphan_orders", {"orphan_orders": 0.02}),
         (" stock_leaks , orphan_orders:0.1,", {"orphan_orders": 0.1, "stock_leaks": 0.05}),
-        ("all", {name: kind.rate for name, kind in KINDS.items()}),
-        ("all,missing_days:0.5", {name: kind.rate for name, kind in KINDS.items()} | {"missing_days": 0.5}),
+        ("all", {name: KINDS[name].rate for name in TOGETHER}),
+        ("all,missing_days:0.5", {name: KINDS[name].rate for name in TOGETHER} | {"missing_days": 0.5}),
+        ("stray_dates,all", {name: KINDS[name].rate for name in (*TOGETHER, "stray_dates")}),
     ],
 )
 def test_texts_that_name_defects(text: str, expected: dict[str, float]) -> None:
@@ -94,6 +98,9 @@ class Planted:
     def shop(self) -> ShopFiles:
         return read_shop(self.folder)
 
+    def sessions(self) -> set[str]:
+        return {row["session_id"] for row in self.shop.sessions}
+
     def ids(self, part: int = 0) -> set[str]:
         return set(self.parts[part]["ids"])
 
@@ -120,6 +127,16 @@ def plant(tmp_path: Path) -> Callable[[str], Planted]:
         ("null_timestamps", {"transactions.json"}),
         ("negative_totals", {"transactions.json"}),
         ("stock_leaks", {"products.json", "opening_stock.json"}),
+        ("rounded_clock", {"sessions_0.json"}),
+        ("capped_durations", {"sessions_0.json"}),
+        ("swapped_times", {"sessions_0.json"}),
+        ("cart_cents", {"sessions_0.json"}),
+        ("split_referrer", {"sessions_0.json"}),
+        ("late_sessions", {"sessions_0.json"}),
+        ("renamed_field", {"sessions_0.json"}),
+        ("doubled_orders", {"transactions.json"}),
+        ("shifted_clock", {"transactions.json"}),
+        ("stray_dates", {"transactions.json"}),
     ],
 )
 def test_a_defect_touches_its_own_files_only(
@@ -128,7 +145,7 @@ def test_a_defect_touches_its_own_files_only(
     planted = plant(name)
     before, after = digests(clean), digests(planted.folder)
     touched = {file for file in before if after[file] != before[file]} - {"shop.json"}
-    if name == "clustered_durations":  # an order's moment, and so who was seen last, is within its session
+    if name in ("clustered_durations", "rounded_clock", "capped_durations"):  # an order's moment, and so who was seen last, is within its session
         touched -= {"transactions.json", "users.json"}
     assert touched == changed
     assert planted.affected > 0
@@ -303,13 +320,95 @@ def test_stock_leaks(plant: Callable[[str], Planted]) -> None:
     assert planted.affected == len(leaky) == round(0.05 * len(rows))
 
 
+def test_rounded_and_capped_durations(clean: Path, tmp_path: Path) -> None:
+    rounded, capped = (Planted(tmp_path / name, name) for name in ("rounded_clock", "capped_durations"))
+    before = [session["duration_seconds"] for session in read_shop(clean).sessions]
+    pairs = list(zip(before, rounded.shop.sessions, strict=True))
+    changed = [(was, session) for was, session in pairs if was != session["duration_seconds"]]
+    assert all(0 < session["duration_seconds"] - was < 60 for was, session in changed)
+    assert all(session["duration_seconds"] % 60 == 0 for _, session in changed)
+    assert rounded.affected / SESSIONS == pytest.approx(0.5, abs=0.02)
+    assert 0.97 * rounded.affected < len(changed) < rounded.affected
+    limits = [session for session in capped.shop.sessions if session["duration_seconds"] == 1_800]
+    assert abs(len(limits) - capped.affected) < 0.01 * SESSIONS  # some are as long by themselves, or cut by the window
+    assert capped.affected / SESSIONS == pytest.approx(0.3, abs=0.02)
+    for session in (*rounded.shop.sessions, *capped.shop.sessions):
+        assert sum(view["view_duration"] for view in session["page_views"]) == session["duration_seconds"]
+
+
+def test_swapped_times(clean: Path, plant: Callable[[str], Planted]) -> None:
+    planted = plant("swapped_times")
+    for before, after in zip(read_shop(clean).sessions, planted.shop.sessions, strict=True):
+        swapped = after["session_id"] in planted.ids()
+        assert (after["start_time"], after["end_time"]) == (
+            (before["end_time"], before["start_time"]) if swapped else (before["start_time"], before["end_time"])
+        )
+    assert planted.affected == len(planted.ids()) > 30
+
+
+def test_carts_in_cents(clean: Path, plant: Callable[[str], Planted]) -> None:
+    planted = plant("cart_cents")
+    for before, after in zip(read_shop(clean).sessions, planted.shop.sessions, strict=True):
+        factor = 100 if after["session_id"] in planted.ids() else 1
+        assert before["cart_contents"].keys() == after["cart_contents"].keys()
+        for product, item in after["cart_contents"].items():
+            assert item["price"] == pytest.approx(factor * before["cart_contents"][product]["price"])
+            assert item["quantity"] == before["cart_contents"][product]["quantity"]
+    assert planted.affected == len(planted.ids()) > 50
+
+
+def test_split_referrers(clean: Path, plant: Callable[[str], Planted]) -> None:
+    planted = plant("split_referrer")
+    before = {session["session_id"]: session["referrer"] for session in read_shop(clean).sessions}
+    changed = {row["session_id"]: row["referrer"] for row in planted.shop.sessions if row["referrer"] not in REFERRERS}
+    assert changed.keys() == planted.ids()
+    assert all(word in (before[key].upper(), before[key] + " ") for key, word in changed.items())
+    assert {word[-1] == " " for word in changed.values()} == {True, False}
+
+
+def test_late_sessions(clean: Path, plant: Callable[[str], Planted]) -> None:
+    planted = plant("late_sessions")
+    limit = planted.parts[0]["slice"]["from"]
+    late = {row["session_id"] for row in read_shop(clean).sessions if row["start_time"] >= limit}
+    assert late == planted.ids() == ({row["session_id"] for row in read_shop(clean).sessions} - planted.sessions())
+    assert limit == "2025-03-27T12:00:00"
+    assert planted.affected == len(late) > 100
+
+
+def test_a_renamed_field(plant: Callable[[str], Planted]) -> None:
+    planted = plant("renamed_field")
+    renamed = {row["session_id"] for row in planted.shop.sessions if "duration_sec" in row}
+    assert renamed == planted.ids()
+    assert renamed == {row["session_id"] for row in planted.shop.sessions if "duration_seconds" not in row}
+
+
+def test_doubled_orders(plant: Callable[[str], Planted]) -> None:
+    planted = plant("doubled_orders")
+    counts = Counter(order["transaction_id"] for order in planted.shop.orders)
+    assert {key for key, count in counts.items() if count == 2} == planted.ids()
+    assert planted.affected == len(planted.shop.orders) - 1_500
+    manifest = json.loads((planted.folder / "shop.json").read_text())
+    assert manifest["counts"]["transactions"] == len(planted.shop.orders)
+
+
+@pytest.mark.parametrize("name", ["shifted_clock", "stray_dates"])
+def test_times_of_orders(name: str, clean: Path, plant: Callable[[str], Planted]) -> None:
+    planted = plant(name)
+    for before, after in zip(read_shop(clean).orders, planted.shop.orders, strict=True):
+        was, now = (datetime.fromisoformat(row["timestamp"]) for row in (before, after))
+        marked = after["transaction_id"] in planted.ids()
+        moved = was + timedelta(hours=3) if name == "shifted_clock" else datetime(1970, 1, 1, tzinfo=was.tzinfo)
+        assert now == (moved if marked else was)
+    assert planted.affected == len(planted.ids()) > 5
+
+
 @pytest.mark.parametrize("profile", ["realistic", "uniform"])
 def test_all_defects_at_once_add_up(profile: Any, tmp_path: Path) -> None:
-    names = "all" if profile == "realistic" else ",".join(KINDS)
+    names = "all" if profile == "realistic" else ",".join(TOGETHER)
     settings = ShopSettings(sessions=SESSIONS, sessions_per_file=2_500, profile=profile, defects=parse_defects(names))
     summary = generate(tmp_path / "shop", settings=settings)
     truth = json.loads((tmp_path / "shop" / "truth.json").read_text())["defects"]
-    assert [each["name"] for each in truth] == list(KINDS)
+    assert [each["name"] for each in truth] == TOGETHER
     assert {each["name"]: each["affected"] for each in truth} == summary.planted
     assert summary.linked_orders == sum(
         order["session_id"] is not None for order in _mended_orders(tmp_path / "shop")
@@ -331,4 +430,4 @@ def test_parquet_takes_the_defects_that_it_can_hold(tmp_path: Path) -> None:
     settings = ShopSettings(sessions=2_000, defects=fit, format="parquet")
     summary = generate(tmp_path / "shop", settings=settings)
     assert min(summary.planted.values()) > 0
-    assert len(fit) == len(KINDS) - 3
+    assert len(fit) == len(KINDS) - 4
