@@ -36,7 +36,9 @@ def planted_durations(
     They are planted before the pages are timed, so that these still add up to the session.
     """
     if settings.rate("rounded_clock"):
-        duration = np.where(_marks_of(settings, "rounded_clock", first, len(seconds)), -(-duration // 60) * 60, duration)
+        duration = np.where(
+            _marks_of(settings, "rounded_clock", first, len(seconds)), -(-duration // 60) * 60, duration
+        )
     if settings.rate("capped_durations"):
         duration = np.where(_marks_of(settings, "capped_durations", first, len(seconds)), _CAP, duration)
     marks, clustered = _clustered(settings, first, seconds, device)
@@ -65,9 +67,7 @@ def record_of_durations(
     return planted
 
 
-def _clustered(
-    settings: ShopSettings, first: int, seconds: IntArray, device: IntArray
-) -> tuple[BoolArray, IntArray]:
+def _clustered(settings: ShopSettings, first: int, seconds: IntArray, device: IntArray) -> tuple[BoolArray, IntArray]:
     """Returns which sessions get a clustered duration, and that duration."""
     rng = stream(settings.seed, "clustered durations", first)
     day_first, day_last = _cluster_days(settings)
@@ -149,7 +149,7 @@ def plant_in_text(
 
     No row gets two of them.
     """
-    names = ("broken_rows", "mixed_types")
+    names: tuple[str, ...] = ("broken_rows", "mixed_types")
     if table == "sessions":
         names += ("extra_fields", "renamed_field")
     if not any(settings.rate(name) for name in names):
@@ -293,7 +293,9 @@ def _in_cents(carts: pa.MapArray, marks: BoolArray) -> pa.MapArray:
     prices = items.field("price").to_numpy()
     dear = np.repeat(marks, np.diff(carts.offsets.to_numpy()))
     parts = [
-        pa.array(np.where(dear, np.round(prices * _CENTS), prices)) if field.name == "price" else items.field(field.name)
+        pa.array(np.where(dear, np.round(prices * _CENTS), prices))
+        if field.name == "price"
+        else items.field(field.name)
         for field in items.type
     ]
     names = [field.name for field in items.type]

@@ -238,7 +238,9 @@ def _summarise(folder: Path, shop: Shop, traffic: _Traffic, ledger: _Ledger) -> 
             "categories": Count(made=len(shop.categories.names), target=settings.categories),
             "products": Count(made=catalogue.size, target=settings.product_count),
             "sessions": Count(made=traffic.rows, target=settings.sessions),
-            "transactions": Count(made=ledger.orders.size + planted.get("doubled_orders", 0), target=settings.order_target),
+            "transactions": Count(
+                made=ledger.orders.size + planted.get("doubled_orders", 0), target=settings.order_target
+            ),
         },
         linked_orders=ledger.orders.linked_count - orphans,
         converted_sessions=int(traffic.statuses[STATUSES.index("converted")]),

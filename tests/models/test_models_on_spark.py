@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = load_project(ROOT)
+PROJECT = load_project(ROOT, variables={"reported": True})
 # Rows are few and queries many: compiling and re-planning them would take longer than running them.
 QUICK = {
     "spark.sql.codegen.wholeStage": "false",

@@ -145,7 +145,11 @@ def test_a_defect_touches_its_own_files_only(
     planted = plant(name)
     before, after = digests(clean), digests(planted.folder)
     touched = {file for file in before if after[file] != before[file]} - {"shop.json"}
-    if name in ("clustered_durations", "rounded_clock", "capped_durations"):  # an order's moment, and so who was seen last, is within its session
+    if name in (
+        "clustered_durations",
+        "rounded_clock",
+        "capped_durations",
+    ):  # an order's moment, and so who was seen last, is within its session
         touched -= {"transactions.json", "users.json"}
     assert touched == changed
     assert planted.affected > 0

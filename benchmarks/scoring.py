@@ -1,0 +1,242 @@
+"""What the scorecard's trials came to: which defects were found and named, which alarms clean shops raised. No Spark."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from simulate.expected import EXPECTED, MODEL_FAULTS, STRENGTHS, Strength
+
+RECALL_GOAL, CAUSE_GOAL = 0.99, 0.95  # at the medium strength
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """A check that did not pass.
+
+    Attributes:
+        check: the type of the expectation.
+        title: its name in the suite, else its type and column.
+        blocks: whether it withholds the table: an error-level alarm.
+    """
+
+    table: str
+    check: str
+    title: str
+    cause: str
+    blocks: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One data set and what the checks said of it.
+
+    Attributes:
+        kind: the defect, or the profile of a clean shop.
+        strength: of the defect; `clean` for a clean shop.
+        flags: those that the clean shop of the same seed does not have, for a defect; all, for a clean shop.
+        causes: the verdict over these flags, by table.
+        checks: how many checks were asked.
+        code: what the suites, checks and models were; trials of other code count for nothing.
+    """
+
+    kind: str
+    strength: str
+    seed: int
+    flags: tuple[Flag, ...] = ()
+    causes: Mapping[str, str] = field(default_factory=dict)
+    checks: int = 0
+    seconds: float = 0.0
+    code: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return self.kind, self.strength, self.seed
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables on which a flag is a detection, nearest to the defect first."""
+        return (MODEL_FAULTS[self.kind] if self.kind in MODEL_FAULTS else EXPECTED[self.kind]).tables
+
+    @property
+    def is_found(self) -> bool:
+        return any(flag.table in self.tables for flag in self.flags)
+
+    @property
+    def cause(self) -> str:
+        """The verdict of the flagged table that is nearest to the defect; empty where none is flagged."""
+        flagged = {flag.table for flag in self.flags}
+        return next((self.causes[table] for table in self.tables if table in flagged), "")
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the cause is one that the truth names."""
+        return self.cause in causes_of(self.kind, self.strength)
+
+
+def causes_of(kind: str, strength: str) -> tuple[str, ...]:
+    """Returns the causes that the verdict over a defect may name."""
+    if kind in MODEL_FAULTS:
+        return MODEL_FAULTS[kind].causes[_strength(strength)]
+    return EXPECTED[kind].causes
+
+
+def _strength(word: str) -> Strength:
+    return next(one for one in STRENGTHS if one == word)
+
+
+def append(path: Path, trial: Trial) -> None:
+    """Adds a trial to a file of JSON lines."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(trial)) + "\n")
+
+
+def read(path: Path, code: str) -> list[Trial]:
+    """Returns the trials of a file that were made with this code; a line that was cut off is left out."""
+    if not path.exists():
+        return []
+    found: dict[tuple[str, str, int], Trial] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            said = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        trial = Trial(**(said | {"flags": tuple(Flag(**flag) for flag in said["flags"])}))
+        if trial.code == code:
+            found[trial.key] = trial
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How many of some trials with defects were found, and how many of those found were named rightly."""
+
+    trials: int
+    found: int
+    named: int
+
+    @property
+    def recall(self) -> float:
+        return self.found / self.trials if self.trials else 0.0
+
+    @property
+    def cause_right(self) -> float:
+        return self.named / self.found if self.found else 0.0
+
+
+def score(trials: Iterable[Trial]) -> Score:
+    """Returns the score of trials with defects."""
+    listed = list(trials)
+    found = [trial for trial in listed if trial.is_found]
+    return Score(trials=len(listed), found=len(found), named=sum(trial.is_named for trial in found))
+
+
+def is_good(trials: Sequence[Trial]) -> bool:
+    """Whether the goals are met: recall and cause at the medium strength, and no error-level alarm on clean data."""
+    medium = score(trial for trial in trials if trial.strength == "medium")
+    alarms = [flag for trial in trials if trial.strength == "clean" for flag in trial.flags if flag.blocks]
+    return (not medium.trials or (medium.recall >= RECALL_GOAL and medium.cause_right >= CAUSE_GOAL)) and not alarms
+
+
+def markdown(trials: Sequence[Trial], sessions: int) -> str:
+    """Returns the scorecard as a page of Markdown."""
+    planted = [trial for trial in trials if trial.strength != "clean"]
+    clean = [trial for trial in trials if trial.strength == "clean"]
+    return "\n".join([*_intro(planted, clean, sessions), *_defects(planted), *_alarms(clean)]) + "\n"
+
+
+def _intro(planted: Sequence[Trial], clean: Sequence[Trial], sessions: int) -> list[str]:
+    kinds = len({trial.kind for trial in planted})
+    seconds = sum(trial.seconds for trial in (*planted, *clean))
+    lines = [
+        "# Scorecard of the checks",
+        "",
+        f"{len(planted)} data sets with one planted defect each ({kinds} kinds) and {len(clean)} clean ones, of "
+        f"{sessions:,} sessions, in {seconds / 60:.0f} minutes.",
+        "A defect is found where a check flags the table that has it, or a table made of that one, and does not flag the",
+        "clean shop of the same seed. Its cause is right where the verdict of the table nearest to it names a cause that",
+        "the truth (`simulate/expected.py`) names. Weak defects may be missed; medium ones must not be.",
+        "",
+    ]
+    if planted:
+        lines += ["| strength | data sets | recall | cause right |", "|---|---|---|---|"]
+        for strength in STRENGTHS:
+            if (found := score(trial for trial in planted if trial.strength == strength)).trials:
+                lines.append(f"| {strength} | {found.trials} | {found.recall:.3f} | {found.cause_right:.3f} |")
+        lines.append("")
+    return lines
+
+
+def _defects(planted: Sequence[Trial]) -> list[str]:
+    if not planted:
+        return []
+    groups: dict[tuple[str, str], list[Trial]] = defaultdict(list)
+    for trial in planted:
+        groups[trial.kind, trial.strength].append(trial)
+    order = [*EXPECTED, *MODEL_FAULTS]
+    lines = [
+        "## Planted defects",
+        "",
+        "| defect | strength | rate | recall | cause right | found by | cause named |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for kind, strength in sorted(groups, key=lambda one: (order.index(one[0]), STRENGTHS.index(_strength(one[1])))):
+        group = groups[kind, strength]
+        found = score(group)
+        rate = "" if kind in MODEL_FAULTS else f"{EXPECTED[kind].rate(_strength(strength)):g}"
+        by = Counter(
+            flag.check
+            for trial in group
+            for flag in {f.check: f for f in trial.flags if f.table in trial.tables}.values()
+        )
+        causes = Counter(trial.cause for trial in group if trial.cause)
+        lines.append(
+            f"| {kind} | {strength} | {rate} | {found.found}/{found.trials} | {found.named}/{found.found} | "
+            f"{', '.join(f'{_short(check)} ({n})' for check, n in by.most_common(3))} | "
+            f"{', '.join(f'{cause} ({n})' for cause, n in causes.most_common(2))} |"
+        )
+    return [*lines, ""]
+
+
+def _alarms(clean: Sequence[Trial]) -> list[str]:
+    if not clean:
+        return []
+    lines = [
+        "## Alarms on clean data",
+        "",
+        "| profile | data sets | checks each | with an error-level alarm | with a warning |",
+        "|---|---|---|---|---|",
+    ]
+    for profile in sorted({trial.kind for trial in clean}):
+        group = [trial for trial in clean if trial.kind == profile]
+        blocked = sum(any(flag.blocks for flag in trial.flags) for trial in group)
+        warned = sum(any(not flag.blocks for flag in trial.flags) for trial in group)
+        lines.append(
+            f"| {profile} | {len(group)} | {max(trial.checks for trial in group)} | {_share(blocked, len(group))} | {_share(warned, len(group))} |"
+        )
+    lines.append("")
+    alarms: dict[tuple[str, str, str, str], list[Flag]] = defaultdict(list)
+    for trial in clean:
+        for flag in trial.flags:
+            alarms[trial.kind, flag.table, flag.title, flag.cause].append(flag)
+    if not alarms:
+        return [*lines, "No check flagged any of them.", ""]
+    lines += ["| profile | table | check | cause named | errors | warnings |", "|---|---|---|---|---|---|"]
+    for (profile, table, title, cause), flags in sorted(alarms.items(), key=lambda one: (-len(one[1]), one[0])):
+        total = sum(trial.kind == profile for trial in clean)
+        errors = sum(flag.blocks for flag in flags)
+        lines.append(
+            f"| {profile} | {table} | {title} | {cause} | {_share(errors, total)} | {_share(len(flags) - errors, total)} |"
+        )
+    return [*lines, ""]
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count} ({count / total:.0%})" if count else "0"
+
+
+def _short(check: str) -> str:
+    return check.removeprefix("expect_").removeprefix("column_")
