@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from expectations.checks import (
+    baskets,
     columns,
     days,
     distribution,
@@ -17,6 +18,7 @@ from expectations.checks import (
     mixture,
     query,
     ranking,
+    rounding,
     rows,
     segments,
     series,
@@ -37,6 +39,7 @@ CUSTOM: tuple[Definition, ...] = (
     distribution.DISPERSION,
     slices.CLUSTERED,
     distribution.LATTICE,
+    rounding.ROUNDED,
     distribution.TAIL,
     columns.ALIVE,
     segments.DEGENERATE,
@@ -46,6 +49,7 @@ CUSTOM: tuple[Definition, ...] = (
     days.DAYS,
     ranking.SIGNAL,
     mixture.APART,
+    baskets.BASKETS,
     query.QUERY,
 )
 

@@ -58,6 +58,8 @@ TREND = "a break with the table's own history"
 OUTSIDE = "values outside their limits"
 FIGURE = "a figure outside its limits"
 EXPECTATION = "the expectation itself"
+PAIR_GRAIN = "pairs of users, not of baskets"
+MIRRORED = "pairs in both orders"
 CHANCE = "pairs that chance explains"
 NO_SIGNAL = "a ranking without signal"
 MIXED = "two populations mixed"
@@ -452,6 +454,22 @@ CAUSES: tuple[Cause, ...] = (
         EXPECTATION,
         "The expectation could not be judged: what it names does not fit the table.",
         "Mend the suite: the expectation's column, condition or arguments.",
+    ),
+    _cause(
+        "pair-grain",
+        PAIR_GRAIN,
+        "Pairs are counted in users who ever bought both, however far apart, where baskets are meant.",
+        "Count baskets that hold both products.",
+        "D13",
+        "expect_rows_to_satisfy",
+    ),
+    _cause(
+        "mirrored-pairs",
+        MIRRORED,
+        "Each pair stands there twice, once in each order, so all counts and ranks are double.",
+        "Keep each pair once, the lesser id first.",
+        "D13",
+        "expect_rows_to_satisfy",
     ),
     _cause(
         "chance-pairs",

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from expectations.causes import MIRRORED, PAIR_GRAIN
-from expectations.definition import Aggregate, Argument, Arguments, Definition, Finding, Need, Query, Table, Values, escape, quoted
+from expectations.definition import (
+    Aggregate,
+    Argument,
+    Arguments,
+    Definition,
+    Finding,
+    Need,
+    Query,
+    Table,
+    Values,
+    escape,
+    quoted,
+)
 from expectations.words import count, figure, percent
 
 

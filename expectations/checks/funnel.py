@@ -54,6 +54,8 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
         for before, after in _pairs(stages):
             needs[f"rises {before} {after}"] = Aggregate(call=f"count_if({_rises(before, after)})", where=table.where)
         needs["purchases"] = Aggregate(call=f"sum(CAST({quoted(stages[-1])} AS DOUBLE))", where=table.where)
+    if sessions := arguments["sessions"]:
+        needs["sessions"] = Aggregate(call="count(*)", of=sessions)
     if orders := arguments["orders"]:
         needs["orders"] = Aggregate(call="count(*)", of=orders, where=arguments["orders_where"] or "")
     return needs
@@ -85,6 +87,14 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         missing = [stage for i, stage in enumerate(stages) if funnels and all(one[f"s{i}"] is None for one in funnels)]
         evidence.extend(f'No row has the stage "{stage}".' for stage in missing)
         broken += len(missing)
+        if "sessions" in values:
+            views = [one for one in funnels if (one["s0"] or 0) > values["sessions"]]
+            broken += len(views)
+            evidence[:0] = [
+                f"{stages[0]} is {count(one['s0'])}, {arguments['sessions']} has {count(values['sessions'])} rows: "
+                "events are counted, not sessions."
+                for one in views
+            ]
         total = int(funnels[0]["total"]) if funnels else 0
     else:
         purchases, total = values["purchases"], values["rows"]
@@ -130,8 +140,9 @@ def _refuse(arguments: Arguments) -> str:
         return '"stages" names two stages or more.'
     if bool(arguments["stage_column"]) != bool(arguments["count_column"]):
         return '"stage_column" and "count_column" go together.'
-    if arguments["within"] and not arguments["stage_column"]:
-        return '"within" needs "stage_column".'
+    for name in ("within", "sessions"):
+        if arguments[name] and not arguments["stage_column"]:
+            return f'"{name}" needs "stage_column".'
     return ""
 
 
@@ -147,6 +158,7 @@ DESCEND = Definition(
         Argument(name="stage_column", kind="column"),
         Argument(name="count_column", kind="column"),
         Argument(name="within", kind="columns"),
+        Argument(name="sessions", kind="table"),
         Argument(name="orders", kind="table"),
         Argument(name="orders_where", kind="sql"),
         Argument(name="fail_orders_difference", kind="share", default=0.05),

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from expectations.arrays import np
 from expectations.causes import QUANTISED
-from expectations.definition import Aggregate, Argument, Arguments, Definition, Finding, Level, Need, Table, Values, quoted
+from expectations.definition import (
+    Aggregate,
+    Argument,
+    Arguments,
+    Definition,
+    Finding,
+    Level,
+    Need,
+    Table,
+    Values,
+    quoted,
+)
 from expectations.shape import grid_call, top_share
 from expectations.words import count, duration, percent
 
@@ -16,7 +27,9 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
         "rows": Aggregate(call=f"count({column})", where=table.where),
         "grid": Aggregate(call=grid_call(column), where=table.where),
         **{
-            f"multiples {step}": Aggregate(call=f"count_if({value} > 0 AND {value} % {float(step)!r} = 0)", where=table.where)
+            f"multiples {step}": Aggregate(
+                call=f"count_if({value} > 0 AND {value} % {float(step)!r} = 0)", where=table.where
+            )
             for step in arguments["steps"]
         },
     }
@@ -31,7 +44,10 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     top = top_share(grid)
     points, runs = np.unique(grid, return_counts=True)
     commonest = float(points[int(runs.argmax())])
-    excesses = {step: _excess(values[f"multiples {step}"] / rows, step, top if commonest % step == 0 else 0.0) for step in arguments["steps"]}
+    excesses = {
+        step: _excess(values[f"multiples {step}"] / rows, step, top if commonest % step == 0 else 0.0)
+        for step in arguments["steps"]
+    }
     highest = max(excesses.values())
     # Whole hours are whole minutes, too: the coarsest step that holds nearly as much is the clock's.
     step = max(step for step, excess in excesses.items() if excess >= 0.9 * highest)
