@@ -50,6 +50,8 @@ ONE_SEGMENT = "one segment holds nearly all"
 FUNNEL_UNITS = "stages of different units, or in another order"
 FUNNEL_ORDERS = "the last stage counts something else than orders"
 CONSTANT_SERIES = "a constant series"
+RENAMED = "a field under a new name"
+UNDECLARED = "fields outside the contract"
 CONTRACT = "records that break the contract of sources.yml"
 RECONCILE = "figures that do not reconcile"
 RULE = "rows that break a rule"
@@ -404,6 +406,21 @@ CAUSES: tuple[Cause, ...] = (
         "A figure is the same on every date.",
         "Look at what the figure is aggregated from.",
         "D16",
+    ),
+    _cause(
+        "renamed-field",
+        RENAMED,
+        "A field that the contract names is missing where the records have one with a similar name.",
+        "Give the column the new name as an alias in sources.yml.",
+        "contract",
+        "nulls",
+    ),
+    _cause(
+        "undeclared-fields",
+        UNDECLARED,
+        "Records hold fields that sources.yml does not name; their values are kept aside.",
+        "Declare the fields that are wanted.",
+        "contract",
     ),
     _cause(
         "contract",

@@ -32,13 +32,15 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
     needs: dict[str, Need] = {
         "grid": Aggregate(call=grid_call(quoted(column)), where=table.where),
         "rows": Aggregate(call=f"count({quoted(column)})", where=table.where),
-        "source_grid": Aggregate(call=grid_call(quoted(theirs)), of=source),
-        "source_rows": Aggregate(call=f"count({quoted(theirs)})", of=source),
+        "source_grid": Aggregate(call=grid_call(quoted(theirs)), of=source, where=arguments["source_where"] or ""),
+        "source_rows": Aggregate(call=f"count({quoted(theirs)})", of=source, where=arguments["source_where"] or ""),
     }
     for index, expression in enumerate(arguments["equals"] or []):
         gap = _gap(column, expression, arguments["tolerance"])
         needs[f"different{index}"] = Aggregate(call=f"count_if({gap})", where=table.where)
         needs[f"compared{index}"] = Aggregate(call=f"count({gap})", where=table.where)
+        factor = f"if({gap}, CAST({quoted(column)} AS DOUBLE) / nullif(CAST(({expression}) AS DOUBLE), 0D), NULL)"
+        needs[f"factor{index}"] = Aggregate(call=f"percentile_approx({factor}, 0.5D, 10000)", where=table.where)
     return needs
 
 
@@ -64,6 +66,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     elif apart > max(arguments["warn_distance"], chance):
         levels.append("warn")
     failing = []
+    unit = ""
     for index, expression in enumerate(arguments["equals"] or []):
         compared, different = values[f"compared{index}"], values[f"different{index}"]
         if not compared:
@@ -77,19 +80,20 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
             level = "warn"
         if level != "pass":
             failing.append(_gap(column, expression, arguments["tolerance"]))
-            evidence.append(f"{count(different)} of {count(compared)} rows differ from {expression}.")
+            factor = values[f"factor{index}"]
+            times = f", by a factor of {figure(factor)} in the middle of them" if factor is not None else ""
+            evidence.append(f"{count(different)} of {count(compared)} rows differ from {expression}{times}.")
+            unit = unit or _unit(factor or 0.0)
         levels.append(level)
     level = worst(levels)
     if level == "pass":
         said = f"{column} agrees with {theirs}: median ratio {figure(ratio)}, distance {figure(apart)}."
         return Finding(level="pass", observed=f"ratio {figure(ratio)}", message=said, numbers=numbers)
-    if failing and len(evidence) > 2 and abs(ratio - 1) < 0.01 and apart <= chance:
-        cause = OWN_TIMES
+    if unit := unit or _unit(ratio):
+        cause = UNIT
+        evidence.append(f"The ratio is that of {unit}.")
     else:
-        cause = OTHER_QUANTITY
-        if unit := _unit(ratio):
-            cause = UNIT
-            evidence.append(f"The ratio is that of {unit}.")
+        cause = OWN_TIMES if failing and abs(ratio - 1) < 0.01 and apart <= chance else OTHER_QUANTITY
     return Finding(
         level=level,
         observed=f"ratio {figure(ratio)}, distance {figure(apart)}",
@@ -118,6 +122,7 @@ def _unit(ratio: float) -> str:
         1 / 3600: "hours taken as seconds",
         3600.0: "seconds multiplied by 3,600",
         1e6: "microseconds taken as seconds",
+        1e-6: "millions read as ones, off an axis with an offset of 1e6",
         100.0: "cents taken as whole money, or percent as shares",
         0.01: "whole money taken as cents, or shares as percent",
     }
@@ -136,6 +141,7 @@ AGREE = Definition(
         Argument(name="column", kind="column", required=True),
         Argument(name="source", kind="table", required=True),
         Argument(name="source_column", kind="text"),
+        Argument(name="source_where", kind="sql"),
         Argument(name="equals", kind="sqls"),
         Argument(name="tolerance", kind="number", default=1),
         Argument(name="min_ratio", kind="number", default=0.8),
