@@ -22,7 +22,7 @@ _NAMED = 5  # fields that a message names
 
 
 def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
-    column = quoted(arguments["column"])
+    column = quoted(arguments["kept_in"])
     return {
         "rows": Aggregate(call="count(*)", where=table.where),
         "rescued": Aggregate(call=f"count({column})", where=table.where),
@@ -56,7 +56,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     evidence += [
         f"{old} is null in {count(empty[old])} records: it may be called {name} there." for name, old in renamed.items()
     ]
-    named = ", ".join(list(fields)[:_NAMED]) or arguments["column"]
+    named = ", ".join(list(fields)[:_NAMED]) or arguments["kept_in"]
     said = f"{count(rescued)} of {count(rows)} records ({percent(share)}) hold fields that the contract does not name: {named}"
     first = next(iter(renamed), "")
     return Finding(
@@ -79,10 +79,10 @@ DECLARED = Definition(
     check="contract",
     doc="""Landed records hold nothing that the contract of sources.yml does not name.
 
-    Share of rows with something in `column` (_rescued). Fails above max_share (.001), and names the fields. A field like
+    Share of rows with something in `kept_in` (_rescued). Fails above max_share (.001), and names the fields. A field like
     a declared one that is null in as many rows (90 % at least) was renamed.""",
     arguments=(
-        Argument(name="column", kind="column", required=True),
+        Argument(name="kept_in", kind="text", default="_rescued"),
         Argument(name="max_share", kind="share", default=0.001),
     ),
     needs=_needs,

@@ -182,7 +182,7 @@ def test_the_rows_that_differ_tell_the_unit(factor: float | None, cause: str, wo
 def rescued(n: int, names: Mapping[str, int], **empty: int) -> Finding:
     values: dict[str, Any] = {"rows": 3_000, "rescued": n, "empty session_id": 0}
     values["fields"] = [{"name": name, "n": rows} for name, rows in names.items()]
-    return judge(fields.DECLARED, values | {f"empty {name}": rows for name, rows in empty.items()}, column="_rescued")
+    return judge(fields.DECLARED, values | {f"empty {name}": rows for name, rows in empty.items()})
 
 
 def test_fields_outside_the_contract_are_named() -> None:
