@@ -69,7 +69,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         if first
         else "Declare them in sources.yml if they are wanted; their values are kept in _rescued until then.",
         numbers={**numbers, "fields": fields},
-        failing=f"{quoted(arguments['column'])} IS NOT NULL",
+        failing=f"{quoted(arguments['kept_in'])} IS NOT NULL",
         failing_count=rescued,
     )
 
