@@ -124,13 +124,13 @@ class Base:
         self._judge(trial.tables)
         started = time.perf_counter()
         shop, faults = self.shop, {}
+        strength = next(one for one in STRENGTHS if one == trial.strength)
         if trial.kind in MODEL_FAULTS:
             fault = MODEL_FAULTS[trial.kind]
-            faults = {fault.model: next(sql for word, sql in fault.sql.items() if word == trial.strength)}
+            faults = {fault.model: fault.sql[strength]}
         else:
             expected = EXPECTED[trial.kind]
-            rate = expected.rates[[*STRENGTHS].index(trial.strength)]  # type: ignore[arg-type]
-            settings = replace(shop.settings, defects=(Defect(name=trial.kind, rate=rate),))
+            settings = replace(shop.settings, defects=(Defect(name=trial.kind, rate=expected.rate(strength)),))
             shop = land_shop(self.spark, self.project, folder, settings, like=shop, landed=expected.landed)
         said = judge(self.spark, shop, self.quality, self._checked(trial.tables), faults=faults)
         if shop is not self.shop:
