@@ -65,6 +65,12 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         levels.append("warn")
         evidence.append(f"{count(days)} dates, while the source has {count(source_days)}.")
         cause = cause or DAYS_MISSING
+    elif arguments["max_missing"] is not None and span and 1 - days / span > arguments["max_missing"]:
+        levels.append("fail")
+        evidence.append(
+            f"{count(span - days)} of {count(span)} dates from {values['first']} to {values['last']} are missing."
+        )
+        cause = cause or DAYS_MISSING
     for column in arguments["columns"] or []:
         least, most = values[f"least {column}"], values[f"most {column}"]
         if days > 2 and least is not None and least == most:
@@ -103,8 +109,9 @@ SANE = Definition(
     doc="""A series by date is one.
 
     Fails where more than 1 % of rows have no date, all rows fall on one date though the source (or the span) has more
-    than two, a column is constant or zero throughout, or a sum differs from the source's by more than .1 %. Warns where
-    more than 5 % of the source's dates are missing.""",
+    than two, a column is constant or zero throughout, or a sum differs from the source's by more than .1 %; with
+    `max_missing`, also where a greater share of the dates between the first and the last has no row. Warns where more than
+    5 % of the source's dates are missing.""",
     arguments=(
         Argument(name="date", kind="column", required=True),
         Argument(name="columns", kind="columns"),
@@ -112,6 +119,7 @@ SANE = Definition(
         Argument(name="source_date", kind="text"),
         Argument(name="source_values", kind="mapping"),
         Argument(name="source_where", kind="sql"),
+        Argument(name="max_missing", kind="share"),
         Argument(name="fail_null_share", kind="share", default=0.01),
         Argument(name="fail_difference", kind="share", default=0.001),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from expectations import causes
-from expectations.checks import baskets, clock, fields, funnel, rounding, source
+from expectations.checks import baskets, clock, fields, funnel, rounding, series, source
 from expectations.definition import Definition, Finding, Table
 from expectations.shape import grid_of
 
@@ -201,3 +202,18 @@ def test_a_renamed_field_is_told_from_a_new_one() -> None:
     )
     assert found.what_to_do.startswith('Give duration_seconds the alias "duration_sec" in sources.yml')
     assert rescued(150, {"duration_sec": 150}, duration_seconds=10).cause == causes.UNDECLARED
+
+
+def dates(days: int, **arguments: Any) -> Finding:
+    first, last = date(2025, 1, 1), date(2025, 3, 31)
+    values = {"rows": days, "nulls": 0, "days": days, "first": first, "last": last}
+    return judge(series.SANE, values, date="order_date", **arguments)
+
+
+def test_dates_that_are_missing_in_between() -> None:
+    found = dates(86, max_missing=0.02)
+    assert (found.level, found.cause) == ("fail", causes.DAYS_MISSING)
+    assert found.message == (
+        "The series by order_date is not sane: 4 of 90 dates from 2025-01-01 to 2025-03-31 are missing."
+    )
+    assert dates(89, max_missing=0.02).level == dates(86).level == "pass"
