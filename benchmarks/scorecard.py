@@ -145,6 +145,13 @@ class Base:
         new = [table for table in self._checked(tables) if table not in self._said]
         if new:
             self._said |= judge(self.spark, self.shop, self.quality, new)
+            for table in new:
+                for one in self._said[table].flagged():
+                    seed = self.shop.settings.seed
+                    print(
+                        f"          clean shop {seed}, not counted: {table}: {one.title}: {one.message}",
+                        file=sys.stderr,
+                    )
 
 
 def clean_trial(
