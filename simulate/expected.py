@@ -241,9 +241,9 @@ MODEL_FAULTS: Mapping[str, ModelFault] = {
         what="a join repeats some rows of the model",
         model="int_order_items_priced",
         sql={
-            "weak": "select {model}.* from {model} lateral view explode(if(pmod(hash(transaction_id, item_number), 2000) = 0, array(1, 2), array(1)))",
-            "medium": "select {model}.* from {model} lateral view explode(if(pmod(hash(transaction_id, item_number), 50) = 0, array(1, 2), array(1)))",
-            "strong": "select {model}.* from {model} lateral view explode(array(1, 2))",
+            "weak": "select {model}.* from {model} lateral view explode(if(pmod(hash(transaction_id, item_number), 2000) = 0, array(1, 2), array(1))) copies as copy_number",
+            "medium": "select {model}.* from {model} lateral view explode(if(pmod(hash(transaction_id, item_number), 50) = 0, array(1, 2), array(1))) copies as copy_number",
+            "strong": "select {model}.* from {model} lateral view explode(array(1, 2)) copies as copy_number",
         },
         tables=("int_order_items_priced", "product_performance"),
         checks=("expect_compound_columns_to_be_unique", "expect_tables_to_reconcile"),
