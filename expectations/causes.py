@@ -336,6 +336,13 @@ CAUSES: tuple[Cause, ...] = (
         "expect_rows_to_satisfy",
     ),
     _cause(
+        "default",
+        CAPPED,
+        "One value has a great share of all rows: a default, a cap or a time-out writes it.",
+        "Find where the value is set, and keep it apart from measured ones.",
+        *("D2", "D4", "D5", "D7"),
+    ),
+    _cause(
         "packed-slice",
         CLUSTERED_SLICE,
         "In one part of the rows (a device, some days) nearly all values lie in one narrow band.",
@@ -356,13 +363,6 @@ CAUSES: tuple[Cause, ...] = (
         "Nearly all values lie in one narrow band, where a real quantity spreads over an order of magnitude.",
         "Check what one row stands for (grain) and how the value is measured.",
         *("D4", "D7"),
-    ),
-    _cause(
-        "default",
-        CAPPED,
-        "One value has a great share of all rows: a default, a cap or a time-out writes it.",
-        "Find where the value is set, and keep it apart from measured ones.",
-        *("D2", "D5", "D7"),
     ),
     _cause(
         "other-quantity",

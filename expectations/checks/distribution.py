@@ -203,7 +203,7 @@ def _lattice(arguments: Arguments, values: Values) -> Finding:
     distinct, top = values["distinct"], top_share(grid)
     numbers = {"distinct": distinct, "top_share": top, "rows": values["rows"]}
     level: Level = "pass"
-    if distinct <= arguments["fail_values"]:
+    if distinct <= arguments["fail_values"] or top > arguments["fail_top_share"]:
         level = "fail"
     elif distinct <= arguments["warn_values"] or top > arguments["warn_top_share"]:
         level = "warn"
@@ -246,13 +246,14 @@ LATTICE = Definition(
     check="D5",
     doc="""A measurement takes many values; a rounded or quantised clock takes few.
 
-    k = distinct values (HyperLogLog, off by less than 1 for k below 100), n >= min_rows (1,000). Fails where k <= 20;
-    warns where k <= 50 or one value has more than 20 % of the rows.""",
+    k = distinct values (HyperLogLog, off by less than 1 for k below 100), n >= min_rows (1,000). Fails where k <= 20
+    or one value has more than half of the rows; warns where k <= 50 or one value has more than 20 %.""",
     arguments=(
         Argument(name="column", kind="column", required=True),
         Argument(name="fail_values", kind="integer", default=20),
         Argument(name="warn_values", kind="integer", default=50),
         Argument(name="warn_top_share", kind="share", default=0.20),
+        Argument(name="fail_top_share", kind="share", default=0.50),
         Argument(name="min_rows", kind="integer", default=1_000),
     ),
     needs=_lattice_needs,
