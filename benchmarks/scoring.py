@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simulate.expected import EXPECTED, MODEL_FAULTS, STRENGTHS, Strength
 
+QUARANTINE = "expect_share_between"  # the type under which the records that a landing put aside are reported
 RECALL_GOAL, CAUSE_GOAL = 0.99, 0.95  # at the medium strength
 
 
@@ -60,6 +61,12 @@ class Trial:
     def tables(self) -> tuple[str, ...]:
         """The tables on which a flag is a detection, nearest to the defect first."""
         return (MODEL_FAULTS[self.kind] if self.kind in MODEL_FAULTS else EXPECTED[self.kind]).tables
+
+    @property
+    def checks_expected(self) -> tuple[str, ...]:
+        """The types of expectations that are to find the defect."""
+        checks = (MODEL_FAULTS[self.kind] if self.kind in MODEL_FAULTS else EXPECTED[self.kind]).checks
+        return tuple(QUARANTINE if check == "quarantine" else check for check in checks)
 
     @property
     def is_found(self) -> bool:
@@ -145,7 +152,14 @@ def markdown(trials: Sequence[Trial], sessions: int) -> str:
     """Returns the scorecard as a page of Markdown."""
     planted = [trial for trial in trials if trial.strength != "clean"]
     clean = [trial for trial in trials if trial.strength == "clean"]
-    return "\n".join([*_intro(planted, clean, sessions), *_defects(planted), *_alarms(clean)]) + "\n"
+    parts = (
+        _intro(planted, clean, sessions),
+        _defects(planted),
+        _checks(planted, clean),
+        _causes(planted, clean),
+        _alarms(clean),
+    )
+    return "\n".join(line for part in parts for line in part) + "\n"
 
 
 def _intro(planted: Sequence[Trial], clean: Sequence[Trial], sessions: int) -> list[str]:
@@ -198,6 +212,53 @@ def _defects(planted: Sequence[Trial]) -> list[str]:
             f"{', '.join(f'{_short(check)} ({n})' for check, n in by.most_common(3))} | "
             f"{', '.join(f'{cause} ({n})' for cause, n in causes.most_common(2))} |"
         )
+    return [*lines, ""]
+
+
+def _checks(planted: Sequence[Trial], clean: Sequence[Trial]) -> list[str]:
+    """Returns per kind of check what was expected of it at the medium strength, and how often it cries wolf."""
+    medium = [trial for trial in planted if trial.strength == "medium"]
+    if not medium:
+        return []
+    lines = [
+        "## Checks",
+        "",
+        "Recall is of the medium defects that a check is expected to find; of several that are expected, one is enough.",
+        "",
+        "| check | expected of it | found by it | clean data sets with its error | with its warning |",
+        "|---|---|---|---|---|",
+    ]
+    named = {check for trial in medium for check in trial.checks_expected}
+    for check in sorted(named | {flag.check for trial in (*medium, *clean) for flag in trial.flags}):
+        expected = [trial for trial in medium if check in trial.checks_expected]
+        found = sum(
+            any(flag.check == check and flag.table in trial.tables for flag in trial.flags) for trial in expected
+        )
+        errors = sum(any(flag.check == check and flag.blocks for flag in trial.flags) for trial in clean)
+        warnings = sum(any(flag.check == check and not flag.blocks for flag in trial.flags) for trial in clean)
+        lines.append(
+            f"| {_short(check)} | {len(expected) or ''} | {f'{found} ({found / len(expected):.0%})' if expected else ''} | "
+            f"{_share(errors, len(clean))} | {_share(warnings, len(clean))} |"
+        )
+    return [*lines, ""]
+
+
+def _causes(planted: Sequence[Trial], clean: Sequence[Trial]) -> list[str]:
+    """Returns per cause how often the verdict named it rightly and wrongly, and of how many clean data sets."""
+    medium = [trial for trial in planted if trial.strength == "medium" and trial.cause]
+    rightly = Counter(trial.cause for trial in medium if trial.is_named)
+    wrongly = Counter(trial.cause for trial in medium if not trial.is_named)
+    calm = Counter(cause for trial in clean for cause in set(trial.causes.values()))
+    if not (rightly or wrongly or calm):
+        return []
+    lines = [
+        "## Causes",
+        "",
+        "| cause named | rightly (medium) | wrongly (medium) | of clean data sets |",
+        "|---|---|---|---|",
+    ]
+    for cause in sorted({*rightly, *wrongly, *calm}, key=lambda one: (-rightly[one], one)):
+        lines.append(f"| {cause} | {rightly[cause]} | {wrongly[cause]} | {_share(calm[cause], len(clean))} |")
     return [*lines, ""]
 
 

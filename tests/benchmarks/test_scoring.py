@@ -131,5 +131,8 @@ def test_the_page(scoring: ModuleType) -> None:
     )
     assert "| medium | 2 | 0.500 | 1.000 |" in page
     assert "| doubled_orders | medium | 0.02 | 1/2 | 1/1 | values_to_be_unique (1) | duplicate keys (1) |" in page
+    assert "| values_to_be_unique | 2 | 1 (50%) | 0 | 0 |" in page
+    assert "| c |  |  | 0 | 1 (50%) |" in page
+    assert "| duplicate keys | 1 | 0 | 0 |" in page
     assert "| realistic | 2 | 270 | 0 | 1 (50%) |" in page
     assert "| realistic | clv | values | a figure outside its limits | 0 | 1 (50%) |" in page
