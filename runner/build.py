@@ -128,7 +128,7 @@ class Builder:
     def _run(
         self, nodes: list[str], started: Callable[[str], None], ended: Callable[[NodeResult], None], failed: bool
     ) -> list[NodeResult]:
-        run_project_hooks(self.project, self.warehouse, "on-run-start", database=self._database())
+        run_project_hooks(self.project, self.warehouse, "on-run-start")
         try:
             results = execute(
                 self.quality.graph,
@@ -153,7 +153,7 @@ class Builder:
         """Runs what follows a run; what fails of it is told, and leaves the results as they are."""
         shown = [_shown(self._model(one.unique_id), one) for one in results if not one.unique_id.startswith("source.")]
         try:
-            run_project_hooks(self.project, self.warehouse, "on-run-end", database=self._database(), results=shown)
+            run_project_hooks(self.project, self.warehouse, "on-run-end", results=shown)
         except ProjectError as error:
             self.failed_hook = str(error)
 
@@ -174,6 +174,7 @@ class Builder:
             started=started,
             ended=ended,
             interrupted=self._stop,
+            fail_fast=self.options.fail_fast,
         )
 
     def _stop(self) -> None:

@@ -19,6 +19,7 @@ from runner.warehouse import Warehouse, exists, is_view
 
 _FIRST = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*(?P<word>\w+)", re.DOTALL)
 _WRITING = re.compile(r"\b(insert)\s+(?:into|overwrite)\b", re.IGNORECASE)
+_DROP = re.compile(r"\s*drop\s+(?:table|view)\s+(?:if\s+exists\s+)?(\S+)", re.IGNORECASE)
 _READING = {"select", "with", "values", "from", "table", "show", "describe", "desc", "explain"}
 _NAME = re.compile(r"\b([A-Za-z_]\w*)\.([A-Za-z_]\w*)\b")
 
@@ -31,6 +32,8 @@ class Introspection:
         warehouse: gives the warehouse in a Spark session when it is first needed; None where there is to be none.
         known: tables that queries may name and that may stand in other warehouses; all others are looked for in this one.
         columns: those of tables whose candidates are looked at, not what is published.
+        changes: says of a statement that changes something whether it runs (True) or is left out (False), or raises a
+            ProjectError; None refuses all: the templates of models and checks only read.
     """
 
     def __init__(
@@ -39,12 +42,14 @@ class Introspection:
         warehouse: Callable[[], Warehouse] | None = None,
         known: Iterable[TableRef] = (),
         columns: Mapping[TableRef, Sequence[tuple[str, str]]] | None = None,
+        changes: Callable[[str], bool] | None = None,
     ) -> None:
         self._root = root
         self._open = warehouse
         self._warehouse: Warehouse | None = None
         self._known = {str(ref): ref for ref in known}
         self._columns = columns or {}
+        self._changes = changes
 
     def kind(self, ref: TableRef) -> RelationKind | None:
         path = ref.path(self._root)
@@ -71,19 +76,10 @@ class Introspection:
         return sorted(path.name for path in self._root.glob("[!.]*") if path.is_dir())
 
     def query(self, sql: str) -> ResultTable:
-        match = _FIRST.match(sql)
-        writing = _WRITING.search(sql)  # Spark takes `with a as (…) insert into b …`, too
-        if match is None or match["word"].lower() not in _READING or writing:
-            word = writing[1] if writing else match["word"] if match else "nothing"
-            raise ProjectError(
-                f"a template's query only reads; this one has {word}: {' '.join(sql.split())[:80]}. "
-                "What changes tables is a model, or a hook."
-            )
+        if (word := changing_word(sql)) and not self._may_change(sql, word):
+            return ResultTable([], [])
         warehouse = self._session(sql)
-        for named in tables_named(sql):
-            ref = self._known.get(str(named), named)
-            if exists(ref.path(self._root)):
-                warehouse.register(ref)
+        register_named(warehouse, self._known, sql)
         try:
             frame = warehouse.spark.sql(sql)
             rows = [tuple(row) for row in frame.collect()]
@@ -93,6 +89,20 @@ class Introspection:
             said = str(error).strip().splitlines()[0]
             raise ProjectError(f"the template's query fails: {said} The query: {' '.join(sql.split())}") from error
         return ResultTable(frame.columns, rows)
+
+    def _may_change(self, sql: str, word: str) -> bool:
+        if self._changes is None:
+            raise ProjectError(
+                f"a template's query only reads; this one has {word}: {' '.join(sql.split())[:80]}. "
+                "What changes tables is a model, a hook, or a macro that `run run-operation` calls."
+            )
+        for ref in dropped_tables(sql):
+            if exists(ref.path(self._root)):
+                raise ProjectError(
+                    f"{ref} is not dropped: with its folder in the warehouse all of its versions would go. "
+                    "`run clean` lists what no model refers to, and removes it when told to."
+                )
+        return self._changes(sql)
 
     def _session(self, wanted: str) -> Warehouse:
         if self._warehouse is None:
@@ -140,6 +150,33 @@ class Recorder:
         self.used = True
         self.asked.append(sql)
         return ResultTable([], [])
+
+
+def changing_word(sql: str) -> str:
+    """Returns the word by which a statement changes something; empty where it only reads."""
+    match = _FIRST.match(sql)
+    writing = _WRITING.search(sql)  # Spark takes `with a as (…) insert into b …`, too
+    if match is not None and match["word"].lower() in _READING and not writing:
+        return ""
+    return writing[1] if writing else match["word"] if match else "nothing"
+
+
+def dropped_tables(sql: str) -> list[TableRef]:
+    """Returns the table or view, as `schema.name`, that a statement drops; none for every other statement."""
+    match = _DROP.match(sql)
+    return tables_named(match[1])[:1] if match else []
+
+
+def register_named(warehouse: Warehouse, known: Mapping[str, TableRef], sql: str) -> None:
+    """Makes the published tables and views that a statement names known to the session.
+
+    Args:
+        known: by `schema.name` those that may stand in other warehouses.
+    """
+    for named in tables_named(sql):
+        ref = known.get(str(named), named)
+        if exists(warehouse.path(ref)):
+            warehouse.register(ref)
 
 
 def tables_named(sql: str) -> list[TableRef]:

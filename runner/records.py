@@ -74,13 +74,18 @@ def write_record(
     project: Project,
     results: Iterable[NodeResult],
     *,
+    tests: Iterable[Mapping[str, Any]] = (),
     run_id: str,
     command: str,
     arguments: Mapping[str, Any],
     started_at: datetime,
     seconds: float,
 ) -> Path:
-    """Writes the record of a run and removes the oldest beyond the newest `KEPT`; returns its path."""
+    """Writes the record of a run and removes the oldest beyond the newest `KEPT`; returns its path.
+
+    Args:
+        tests: entries of `run_results.json` for tests that ran by themselves.
+    """
     value = {
         "run_id": run_id,
         "command": command,
@@ -88,7 +93,7 @@ def write_record(
         "target": project.files.target.name,
         "started_at": started_at.isoformat(),
         "seconds": round(seconds, 3),
-        "nodes": [_node(project, result) for result in results],
+        "nodes": [*(_node(project, result) for result in results), *map(_test, tests)],
     }
     path = write_artifact(project, f"{_FOLDER}/{run_id}.json", value)
     for old in _files(path.parent)[KEPT:]:
@@ -113,6 +118,23 @@ def _read(path: Path) -> RunRecord | None:
 def _files(folder: Path) -> list[Path]:
     """Returns a folder's records, the newest file first."""
     return sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _test(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what is kept of a test, which publishes nothing; its rows are those that failed."""
+    kept = {name: entry[name] for name in ("unique_id", "status")}
+    started = next((one["started_at"] for one in entry["timing"]), None)
+    return {
+        **kept,
+        "why": "",
+        "message": entry["message"] or "",
+        "started_at": started,
+        "seconds": round(entry["execution_time"], 3),
+        "rows": entry["failures"],
+        "version": None,
+        "parents": {},
+        "compiled_path": None,
+    }
 
 
 def _node(project: Project, result: NodeResult) -> dict[str, Any]:

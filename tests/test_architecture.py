@@ -47,6 +47,7 @@ LAYERS = (
     "typecheck",
     "baselines",
     "build",
+    "operations",
     "unit_tests",
     "artifacts",
     "records",

@@ -15,7 +15,7 @@ from runner.cli.choose import chosen_quality
 from runner.cli.defer import defer_options, start_deferring
 from runner.cli.session import Command, invocation, project_options, say, select_options
 from runner.cli.tell import Teller
-from runner.cli.work import finish
+from runner.cli.work import FAST, finish
 from runner.errors import ProjectError
 from runner.execute import NodeResult
 from runner.model import UnitTest
@@ -23,6 +23,7 @@ from runner.model import UnitTest
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from runner.build import BuildOptions
     from runner.freshness import Freshness
     from runner.quality import Quality
     from runner.unit_tests import UnitTestResult
@@ -33,9 +34,17 @@ _THREADS = click.option(
 _STORE = click.option(
     "--store-failures", is_flag=True, help="Keep the failing rows of every check in a table of its own."
 )
-_WORDS = {"pass": "ok", "warn": "warn", "fail": "FAIL", "error": "ERROR", "runtime error": "ERROR"}
-_COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "error": "red", "runtime error": "red"}
-_PASSED = {"pass": "passed", "warn": "warned", "fail": "failed", "error": "could not be judged"}
+_WORDS = {"pass": "ok", "warn": "warn", "fail": "FAIL", "error": "ERROR", "runtime error": "ERROR", "skipped": "skip"}
+_COLOURS = {
+    "pass": "green",
+    "warn": "yellow",
+    "fail": "red",
+    "error": "red",
+    "runtime error": "red",
+    "skipped": "bright_black",
+}
+_PASSED = {"pass": "passed", "warn": "warned", "fail": "failed", "error": "could not be judged", "skipped": "skipped"}
+_LEFT_OUT = "left out: another test failed first (--fail-fast)"
 _ALONE = "it reads no table, so nothing says what it judges. Name one with ref() or source()."
 _KINDS = ("model", "seed", "snapshot", "source")
 
@@ -81,10 +90,16 @@ def checks_command(
 @select_options
 @_THREADS
 @_STORE
+@FAST
 @project_options
 @defer_options
 def test_command(
-    command: Command, select: tuple[str, ...], exclude: tuple[str, ...], threads: int | None, store_failures: bool
+    command: Command,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    threads: int | None,
+    store_failures: bool,
+    fail_fast: bool,
 ) -> int:
     """Run tests: those of property files and of tests/*.sql on what is published, and unit tests on their own rows.
 
@@ -94,6 +109,8 @@ def test_command(
     run test -s clv,test_type:unit        its unit tests alone; they need no table
     run test -s test_type:data            no unit tests
     """
+    from runner.build import BuildOptions
+
     project = command.project()
     chosen = command.select(select, exclude, kinds=("test", "unit_test"))
     units = [project.unit_tests[node] for node in chosen if node in project.unit_tests]
@@ -102,14 +119,17 @@ def test_command(
     read = {parent for node in data for parent in project.tests[node].parents}
     start_deferring(command, sorted(read), quality, read_only=True, as_published=True, quiet=not data)
     teller = _TestTeller(len(chosen))
-    threads = threads or project.files.target.threads
+    options = BuildOptions(
+        threads=threads or project.files.target.threads, store_failures=store_failures, fail_fast=fail_fast
+    )
     with command.spark(checks=bool(data), small=not data) as spark:
-        units_done = _run_units(command, spark, units, teller, threads) if units else []
+        units_done = _run_units(command, spark, units, teller, options) if units else []
         entries = [_unit_entry(result) for result in units_done]
         judged: list[NodeResult] = []
-        if quality is not None:
-            told, judged = _run_data_tests(command, spark, quality, data, teller, threads, store_failures)
+        if quality is not None and not (fail_fast and teller.exit_code()):
+            told, judged = _run_data_tests(command, spark, quality, data, teller, options)
             entries += told
+    entries += _left_out(command, {*data, *(test.unique_id for test in units)}, entries, teller)
     _write_results(command, entries)
     report = _write_report(command, judged, units_done)
     counted = [f"{len(data)} data tests"] * bool(data) + [f"{len(units)} unit tests"] * bool(units)
@@ -163,7 +183,7 @@ class _TestTeller:
 
 
 def _run_units(
-    command: Command, spark: SparkSession, tests: Sequence[UnitTest], teller: _TestTeller, threads: int
+    command: Command, spark: SparkSession, tests: Sequence[UnitTest], teller: _TestTeller, options: BuildOptions
 ) -> list[UnitTestResult]:
     from runner.unit_tests import run_unit_tests
 
@@ -173,7 +193,9 @@ def _run_units(
         teller.tell(status, f"{result.test.model}: {result.test.name}", details)
 
     with _small_shuffles(spark):
-        return run_unit_tests(command.project(), spark, tests, threads=threads, ended=ended)
+        return run_unit_tests(
+            command.project(), spark, tests, threads=options.threads, ended=ended, fail_fast=options.fail_fast
+        )
 
 
 def _unit_entry(result: UnitTestResult) -> dict[str, Any]:
@@ -221,23 +243,25 @@ def _run_data_tests(
     quality: Quality,
     wanted: set[str],
     teller: _TestTeller,
-    threads: int,
-    store_failures: bool,
+    options: BuildOptions,
 ) -> tuple[list[dict[str, Any]], list[NodeResult]]:
     """Returns the tests' entries for artifacts, and what became of the tables that they were judged with."""
-    from runner.build import Builder, BuildOptions
+    from runner.build import Builder
     from runner.quality.history import keep_results
     from runner.quality.rendered import rule
     from runner.quality.told import test_entries, unjudged
 
     project = command.project()
     nodes = quality.checked(node.unique_id for node in project.nodes())
-    options = BuildOptions(threads=threads, store_failures=store_failures)
     builder = Builder(project, quality, spark, run_id=command.invocation_id, options=options)
     entries: list[dict[str, Any]] = []
+    left_out: set[str] = set()
 
     def ended(result: NodeResult) -> None:
         label = project.node(result.unique_id).label
+        if result.status == "skipped":
+            left_out.update(quality.tests_of(result.unique_id, nodes))  # told with all that was left out
+            return
         if result.checks is None:
             names = [project.tests[test].name for test in quality.tests_of(result.unique_id, nodes)]
             for name in names:
@@ -258,15 +282,34 @@ def _run_data_tests(
         run_at = datetime.now(UTC) - timedelta(seconds=command.elapsed)
         if note := keep_results(project, judged, run_id=command.invocation_id, run_at=run_at, command="test"):
             say(f"run: warning: {note}")
-    for test in sorted(wanted - {entry["unique_id"] for entry in entries}):  # no table to judge it with
+    for test in sorted(wanted - left_out - {entry["unique_id"] for entry in entries}):  # no table to judge it with
         alone = NodeResult(unique_id=test, status="error", message=_ALONE)
         teller.tell("error", project.tests[test].name, (f"{_ALONE} ({project.tests[test].place})",))
         entries += unjudged(alone, [test])
     return entries, judged
 
 
+def _left_out(
+    command: Command, wanted: set[str], entries: Sequence[Mapping[str, Any]], teller: _TestTeller
+) -> list[dict[str, Any]]:
+    """Tells what did not run after a failure, and returns its entries."""
+    from runner.quality.told import unjudged
+
+    project = command.project()
+    left = sorted(wanted - {entry["unique_id"] for entry in entries})
+    for test in left:
+        known = project.tests.get(test) or project.unit_tests[test]
+        teller.tell("skipped", known.name)
+    return [
+        entry
+        for test in left
+        for entry in unjudged(NodeResult(unique_id=test, status="skipped", message=_LEFT_OUT), [test])
+    ]
+
+
 def _write_results(command: Command, entries: Sequence[Mapping[str, Any]]) -> None:
     from runner.artifacts import manifest, run_results, write_artifact
+    from runner.records import write_record
 
     project = command.project()
     write_artifact(project, "manifest.json", manifest(project, invocation_id=command.invocation_id, compiled={}))
@@ -276,6 +319,16 @@ def _write_results(command: Command, entries: Sequence[Mapping[str, Any]]) -> No
         project, [], invocation_id=command.invocation_id, elapsed=command.elapsed, arguments=arguments
     )
     write_artifact(project, "run_results.json", document | {"results": list(entries)})
+    write_record(
+        project,
+        (),
+        tests=entries,
+        run_id=command.invocation_id,
+        command=which,
+        arguments=options,
+        started_at=datetime.now(UTC) - timedelta(seconds=command.elapsed),
+        seconds=command.elapsed,
+    )
 
 
 @click.group("source", short_help="How old landed tables are: source freshness.")

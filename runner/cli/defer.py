@@ -43,7 +43,7 @@ def defer_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--defer-state",
             type=click.Path(path_type=Path),
             metavar="DIR",
-            help="Defer to the manifest in this folder.",
+            help="Defer to the manifest in this folder; that of --state by default.",
         ),
         click.option("--defer-target", metavar="NAME", help="Defer to this target; default_defer_target by default."),
         click.option(
@@ -108,8 +108,9 @@ def _elsewhere(command: Command, asked: DeferAsked) -> Elsewhere:
     from runner.project.parse import load_project
 
     project = command.project()
-    if asked.state is not None and asked.target is None:
-        return tables_of_state(project, asked.state)
+    state = asked.state or command.asked.state  # as dbt has it: --defer --state DIR
+    if state is not None and asked.target is None:
+        return tables_of_state(project, state)
     document = project.files.own.document
     target = asked.target or document.text("default_defer_target", "the project", "")
     if not target:

@@ -280,8 +280,8 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def parse_vars(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, Any]:
-    """Reads --vars: a YAML mapping, e.g. '{days: 30}' or 'days: 30'."""
+def parse_vars(_: click.Context, option: click.Parameter, value: str | None) -> dict[str, Any]:
+    """Reads an option such as --vars: a YAML mapping, e.g. '{days: 30}' or 'days: 30'."""
     if not value:
         return {}
     import yaml
@@ -291,7 +291,7 @@ def parse_vars(_: click.Context, __: click.Parameter, value: str | None) -> dict
     except yaml.YAMLError as error:
         raise click.BadParameter(f"this is no YAML: {value}") from error
     if not isinstance(found, dict):
-        raise click.BadParameter(f'give names with values, e.g. --vars "{{days: 30}}", not {value}')
+        raise click.BadParameter(f'give names with values, e.g. {option.opts[0]} "{{days: 30}}", not {value}')
     return found
 
 

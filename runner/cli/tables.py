@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from runner.cli.defer import defer_options, start_deferring
 from runner.cli.rows import print_rows
 from runner.cli.session import Command, project_options, say, select_options
 from runner.cli.work import FAST, FORCE, FULL, THREADS, build_nodes, build_options, finish, nothing_to_do
@@ -18,6 +19,7 @@ from runner.execute import NodeResult
 @FAST
 @THREADS
 @project_options
+@defer_options
 def seed_command(
     command: Command,
     select: tuple[str, ...],
@@ -51,6 +53,7 @@ def seed_command(
 @FAST
 @THREADS
 @project_options
+@defer_options
 def snapshot_command(
     command: Command,
     select: tuple[str, ...],
@@ -61,7 +64,8 @@ def snapshot_command(
 ) -> int:
     """Record how rows have changed since the last time: each state of a row from when to when.
 
-    A history is never made anew, so there is no --full-refresh; a run without a change commits nothing.
+    A history is never made anew, so there is no --full-refresh; a run without a change commits nothing. With --defer, what
+    it reads and is not built here is read from another target; the history stays this target's own.
     """
     return finish(
         command, _build(command, select, exclude, "snapshot", False, force, fail_fast, threads), verb="snapshots"
@@ -80,6 +84,7 @@ def _build(
 ) -> list[NodeResult]:
     nodes = command.select(select, exclude, kinds=(kind,))
     quality = command.quality()
+    start_deferring(command, nodes, quality)
     options = build_options(command, full_refresh=full_refresh, force=force, fail_fast=fail_fast, threads=threads)
     results = nothing_to_do(command, quality, nodes, options)
     if results is None:

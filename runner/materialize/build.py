@@ -12,7 +12,7 @@ from runner.batches import BatchResults, Done
 from runner.delta import Details
 from runner.materialize.candidate import Candidate, Work, clear_withheld
 from runner.materialize.contract import enforce
-from runner.materialize.hooks import on_candidate, parted, rendered, run_hooks
+from runner.materialize.hooks import on_candidate, parted, post_hooks, pre_hooks, run_hooks
 from runner.materialize.microbatch import PROPERTY, write_batches
 from runner.materialize.python_model import run_python_model
 from runner.materialize.schema_change import fitted, reconcile
@@ -46,21 +46,19 @@ def make_candidate(work: Work) -> Candidate:
         ContractError: an enforced contract is broken, or the rows do not go with the published table.
         HookError: a hook failed.
     """
-    before = rendered(work, "pre_hook")
-    own, others = parted(before, work.model.table)
+    own, others = parted(pre_hooks(work), work.model.table)
     if not work.is_trial:
         run_hooks(work, others, "pre-hook")
     if work.model.config.materialized == "view":
         query = query_of(work)
-        after = tuple(rendered(work, "post_hook", published=True))
+        after = post_hooks(work, None)[1]
         return Candidate(compiled=work.compiled, frame=query, path=None, read_version=None, rows=None, after=after)
     read_version = None if is_view(work.table) else delta.version(work.table)
     clear_withheld(work.table)
     candidate = delta.new_candidate(work.table)
-    inside = tuple(parted(rendered(work, "post_hook"), work.model.table)[0])
-    after = tuple(parted(rendered(work, "post_hook", published=True), work.model.table)[1])
     try:
         batches = _write(work, candidate, own)
+        inside, after = post_hooks(work, candidate)
         run_hooks(work, inside, "post-hook", candidate=candidate)
         return Candidate(
             compiled=work.compiled,

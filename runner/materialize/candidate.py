@@ -62,6 +62,18 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """A hook that runs once the node is published.
+
+    Attributes:
+        text: its SQL; its template where that has to be rendered then.
+    """
+
+    text: str
+    is_template: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """What a node would publish.
 
@@ -72,7 +84,7 @@ class Candidate:
         since: only what the candidate's log holds after this version is published; None for all of it.
         rows: rows in the candidate; None for a view, which nobody counted.
         details: what the table will say of itself.
-        after: the hooks that run once it is published, rendered.
+        after: the hooks that run once it is published.
         unchanged: True where it is what is published already: nothing is committed.
         batches: what became of a microbatch model's batches.
     """
@@ -84,7 +96,7 @@ class Candidate:
     rows: int | None
     since: int | None = None
     details: Details = AS_IT_IS
-    after: tuple[str, ...] = ()
+    after: tuple[Hook, ...] = ()
     unchanged: bool = False
     batches: BatchResults | None = None
 

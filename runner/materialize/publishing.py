@@ -8,7 +8,7 @@ from typing import Any
 from runner import delta
 from runner.errors import ProjectError
 from runner.materialize.candidate import Candidate, Work, discard
-from runner.materialize.hooks import HookError, run_hooks
+from runner.materialize.hooks import HookError, run_after
 from runner.names import TableRef
 from runner.warehouse import publish_view, withdraw_view
 
@@ -37,7 +37,7 @@ def announce(work: Work, candidate: Candidate, *, version: int | None) -> None:
     if not candidate.unchanged:
         work.warehouse.register(work.model.table, again=True)
     try:
-        run_hooks(work, candidate.after, "post-hook")
+        run_after(work, candidate.after)
     except HookError as error:
         said = "The view" if version is None else f"Version {version}"
         raise HookError(f"{error} {said} is published.") from error

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from runner.compile import compile_model
 from runner.explain import first_words, from_spark
-from runner.jinja.database import Database
+from runner.introspection import Introspection, register_named
 from runner.materialize.hooks import HookError, hook_texts
 from runner.model import Config, Model
 from runner.names import TableRef
 from runner.project.parse import Project
 from runner.project.shown import model_values
-from runner.warehouse import MissingTableError, Warehouse
+from runner.warehouse import Warehouse
 
 Kind = Literal["on-run-start", "on-run-end"]
 
@@ -31,10 +31,9 @@ def run_project_hooks(
     warehouse: Warehouse,
     kind: Kind,
     *,
-    database: Database | None = None,
     results: Iterable[Mapping[str, Any]] = (),
 ) -> None:
-    """Runs the hooks of a kind, those of packages first.
+    """Runs the hooks of a kind, those of packages first; their templates may ask the warehouse, and change it by asking.
 
     Args:
         results: at the end of a run what `results` shows to their templates.
@@ -43,6 +42,8 @@ def run_project_hooks(
         HookError: Spark refuses one; the rest is not run.
     """
     found = list(results)
+    known = {str(node.table): node.table for node in project.nodes()}
+    database = Introspection(warehouse.root, lambda: warehouse, known.values(), changes=lambda _: True)
     schemas = list(dict.fromkeys(result["node"]["schema"] for result in found))
     names = {"results": found, "schemas": schemas, "database_schemas": [(None, schema) for schema in schemas]}
     for package in reversed(project.files.packages):
@@ -55,16 +56,11 @@ def run_project_hooks(
             )  # fmt: skip
             sql = compile_model(project, node, database=database, names=names if kind == "on-run-end" else {}).sql
             if sql:
-                _run(project, warehouse, sql, place)
+                _run(warehouse, known, sql, place)
 
 
-def _run(project: Project, warehouse: Warehouse, sql: str, place: str) -> None:
-    for node in project.nodes():
-        if str(node.table) in sql.replace("`", ""):
-            try:
-                warehouse.register(node.table)
-            except MissingTableError:
-                continue  # the hook makes it, or Spark says that it is missing
+def _run(warehouse: Warehouse, known: Mapping[str, TableRef], sql: str, place: str) -> None:
+    register_named(warehouse, known, sql)
     try:
         warehouse.spark.sql(sql)
     except Exception as error:

@@ -24,10 +24,10 @@ def test_entries(results: Iterable[NodeResult]) -> list[dict[str, Any]]:
 
 
 def unjudged(result: NodeResult, tests: Iterable[str]) -> list[dict[str, Any]]:
-    """Returns the entries of tests whose table could not even be read."""
+    """Returns the entries of tests whose table could not even be read, or that were left out after another failed."""
     return [
         {
-            "status": "error",
+            "status": "skipped" if result.status == "skipped" else "error",
             "timing": [],
             "thread_id": "main",
             "execution_time": result.seconds,

@@ -56,6 +56,7 @@ def run_unit_tests(
     *,
     threads: int = 1,
     ended: Callable[[UnitTestResult], None] = lambda _: None,
+    fail_fast: bool = False,
 ) -> list[UnitTestResult]:
     """Runs unit tests, several at the same time; returns their results in the order of `tests`.
 
@@ -63,6 +64,7 @@ def run_unit_tests(
 
     Args:
         ended: is called from this thread as a test ends.
+        fail_fast: start no other test after the first that fails; those that did not start have no result.
     """
 
     def run(test: UnitTest) -> UnitTestResult:
@@ -76,8 +78,13 @@ def run_unit_tests(
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="unit-test") as pool:
         running = [pool.submit(run, test) for test in tests]
         for future in as_completed(running):
+            if future.cancelled():
+                continue
             ended(future.result())
-    return [future.result() for future in running]
+            if fail_fast and not future.result().passed:
+                for other in running:
+                    other.cancel()
+    return [future.result() for future in running if not future.cancelled()]
 
 
 def run_unit_test(project: Project, spark: SparkSession, test: UnitTest) -> UnitTestResult:

@@ -84,6 +84,29 @@ def test_another_schema_of_one_warehouse_and_a_state_folder(town: Town) -> None:
     assert town.rows("totals", "dev")[0]["order_count"] == 1
 
 
+def test_snapshots_and_seeds_defer_too_and_state_alone_says_where_to(town: Town) -> None:
+    town.land((1, 10.0), (2, 5.5))
+    snapshot = "{% snapshot kept %}{{ config(strategy='check', unique_key='order_id', check_cols=['total']) }}"
+    town.file("snapshots/s.sql", snapshot + "select order_id, total from {{ ref('priced') }}{% endsnapshot %}")
+    town.file("seeds/kinds.csv", "id\n1\n")
+    town.build()
+    said = town.run("snapshot", "--defer")
+    assert (said.code, said.err.splitlines()[0]) == (0, "run: read from prod: priced.")
+    assert [row["order_id"] for row in town.rows("kept", "dev")] == [1, 2]
+    (town.root / "target").rename(town.root / "kept")
+    project = town.root / "project.yml"
+    project.write_text(project.read_text().replace("default_defer_target: prod\n", ""))
+    town.run("compile", "--target", "prod")
+    (town.root / "target").rename(town.root / "state")
+    said = town.run("models", "totals", "--defer", "--state", town.root / "state")
+    assert (said.code, said.err.splitlines()[0]) == (0, "run: read from prod: priced.")
+    said = town.run("seed", "--defer", "--state", town.root / "state")
+    assert (said.code, said.err.splitlines()[0]) == (
+        0,
+        "run: nothing is deferred to prod: this target has all that is read.",
+    )
+
+
 def test_reading_alone_defers_the_model_itself(town: Town) -> None:
     town.land((1, 10.0))
     town.build()

@@ -68,6 +68,57 @@ def test_a_failing_hook_is_named_with_what_it_leaves(work: Work) -> None:
     assert result.message.endswith("It is: select * from nowhere Version 0 is published.")
 
 
+COUNTED = (
+    "insert into marts.log values ('{{ run_query('select count(*) as n from ' ~ this).columns['n'][0] }} rows', 0)"
+)
+LOGGED = """
+    {% macro note(relation) %}
+      {% set rows = run_query("select count(*) from " ~ relation).columns[0].values()[0] %}
+      {% call statement("log") %}insert into marts.log values ('noted', {{ rows }}){% endcall %}
+    {% endmacro %}
+    {% macro trim(relation) %}
+      {% do run_query("delete from " ~ relation ~ " where id = 2") %}
+      {% do adapter.get_columns_in_relation(relation) | map(attribute="name") | join %}
+    {% endmacro %}
+    """
+
+
+def test_hooks_ask_the_warehouse_and_change_other_tables(work: Work) -> None:
+    work.file("macros/m.sql", LOGGED)
+    work.file("models/_m.yml", "models:\n  - name: m\n    columns:\n      - name: id\n        data_tests: [not_null]\n")
+    work.model("select 'none' as said, 0L as n", name="log", materialized="table")
+    work.ok("log")
+    hooks = {"pre_hook": "{{ note(this.include()) if is_incremental() }}", "post_hook": [COUNTED, "{{ note(this) }}"]}
+    work.model("select explode(array(1, 2)) as id", materialized="table", **hooks)
+    work.ok("m")
+    once = [("2 rows", 0), ("none", 0), ("noted", 2)]
+    assert work.rows("log") == once
+    work.model("select null as id", materialized="table", **hooks)
+    assert "id" in work.fails("m")
+    assert work.rows("log") == once  # what is withheld changes nothing
+
+
+def test_a_post_hook_that_asks_for_a_change_of_its_own_table_makes_it_before_the_checks(work: Work) -> None:
+    work.file("macros/m.sql", LOGGED)
+    work.file("models/_m.yml", "models:\n  - name: m\n    columns:\n      - name: id\n        data_tests: [unique]\n")
+    rows = "select explode(array(1, 2, 2)) as id"
+    work.model(rows, materialized="table", post_hook="{{ trim(this) }}")
+    assert (work.ok("m").version, work.rows()) == (0, [(1,)])
+    work.model(rows, materialized="table", pre_hook="{{ trim(this) }}")
+    assert work.fails("m") == (
+        "models/m.sql:1: the pre-hook changes marts.m by run_query or statement, where no check would see it. "
+        "Write the change as the hook's own SQL: it is made before the checks, and published with the rest."
+    )
+
+
+def test_a_views_hook_asks_once_it_is_published(work: Work) -> None:
+    work.model("select 'none' as said, 0L as n", name="log", materialized="table")
+    work.ok("log")
+    work.model("select explode(array(1, 2, 3)) as id", materialized="view", post_hook=COUNTED)
+    work.ok("m")
+    assert work.rows("log") == [("3 rows", 0), ("none", 0)]
+
+
 @pytest.mark.parametrize(
     ("sql", "own"),
     [

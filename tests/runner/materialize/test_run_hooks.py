@@ -56,6 +56,27 @@ def test_hooks_run_around_a_run(work: Work) -> None:
     work.spark.sql("drop schema notes cascade")
 
 
+def test_templates_of_run_hooks_ask_and_change(work: Work) -> None:
+    work.spark.sql("drop schema if exists notes cascade")
+    macro = """
+        {% macro upload(results) %}
+          {% do run_query("create schema if not exists notes") %}
+          {% do run_query("create table notes.ran using delta as select 'none' as name, 0L as n") %}
+          {% for one in results %}
+            {% set n = run_query("select count(*) from " ~ one.node.schema ~ "." ~ one.node.name)[0][0] %}
+            {% do run_query("insert into notes.ran values ('" ~ one.node.name ~ "', " ~ n ~ ")") %}
+          {% endfor %}
+        {% endmacro %}
+        """
+    work.file("macros/m.sql", macro)
+    end = '    on-run-end: "{{ upload(results) }}"\n'
+    work.file("project.yml", HOOKS.split("    on-run-start")[0] + end + "    targets:" + HOOKS.split("    targets:")[1])
+    work.model("select explode(array(1, 2)) as id", materialized="table")
+    assert run(work).failed_hook == ""
+    assert sorted(tuple(row) for row in work.spark.table("notes.ran").collect()) == [("m", 2), ("none", 0)]
+    work.spark.sql("drop schema notes cascade")
+
+
 def model(grants: object) -> Model:
     return Model(
         name="m", table=TableRef("marts", "m"), path=PurePosixPath("models/m.sql"), fqn=("small", "m"), raw_sql="",
