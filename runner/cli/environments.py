@@ -146,8 +146,9 @@ def restore_command(
 ) -> int:
     """Go back to a published version: one more commit with the rows, columns and properties of that version.
 
-    Several tables go back together, all or none. The versions in between stay in the history. The next `run models`
-    builds again what its SQL or its parents ask for: mend those first.
+    Several tables go back together, all or none. The versions in between stay in the history. What was restored stays so
+    until its SQL, its settings or what it reads differ from those of the version that was taken back: then `run models`
+    builds it again, and `run plan` says so before.
 
     \b
     run restore clv --version 3
@@ -177,8 +178,7 @@ def restore_command(
         if not ways:
             raise ProjectError(f"run {word} published none of the selected tables.")
     moving = [way for way in ways if way.to is not None]
-    if not dry_run:
-        restoring.restore(project, ways, run_id=command.invocation_id)
+    staying = 0 if dry_run else restoring.restore(project, ways, run_id=command.invocation_id)
     for way in moving:
         assert way.to is not None
         at = f"  of {way.to.at:%Y-%m-%d %H:%M:%S} UTC" if way.to.at else ""
@@ -186,6 +186,9 @@ def restore_command(
     same = len(ways) - len(moving)
     rest = f", {same} there already" if same else ""
     say(f"run: {len(moving)} {'to restore' if dry_run else 'restored'}{rest}.")
+    if staying:
+        them = "it" if len(moving) == 1 else "them"
+        say(f"     Runs leave {them} so until the SQL, the settings or what is read change. What would run: run plan")
     return 0
 
 

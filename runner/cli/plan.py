@@ -15,6 +15,7 @@ from runner.model import Model
 from runner.project.parse import Project
 from runner.state.decide import Act
 from runner.state.plan import Plan, Planned, make_plan
+from runner.state.reuse import STAYS
 
 if TYPE_CHECKING:
     from runner.typecheck import Types
@@ -92,7 +93,9 @@ def _lines(project: Project, plan: Plan, types: Types | None) -> list[str]:
         lines += [f"{'':<{15 + width}}{text}" for text in rest]
         lines += [f"{'':<15}{_coloured(text)}" for text in _diff(one)]
         lines += [f"{'':<15}{text}" for text in (types.changes.get(one.unique_id, ()) if types else ())]
-    same = [project.node(one.unique_id).label for one in plan.doing("reuse")]
+    kept = [one for one in plan.doing("reuse") if one.decision.kept]
+    lines += [f"{_word('reuse')}  {label[one.unique_id]}  {one.decision.kept}, and stays so: {STAYS}" for one in kept]
+    same = [project.node(one.unique_id).label for one in plan.doing("reuse") if one not in kept]
     if same:
         lines.append(f"{_word('reuse')}  {', '.join(same)}")
     return lines
@@ -146,6 +149,7 @@ def _object(project: Project, plan: Plan, types: Types | None) -> dict[str, Any]
                 "action": one.act,
                 "reasons": [{"kind": reason.kind, "text": reason.text} for reason in one.reasons],
                 "diff": one.diff,
+                "kept": one.decision.kept or None,
                 "usual_seconds": one.seconds,
                 "published_version": one.decision.version,
                 "published_at": one.decision.published_at.isoformat() if one.decision.published_at else None,

@@ -13,6 +13,7 @@ from runner.errors import NotFoundError, ProjectError
 from runner.journal import Step, publish_together
 from runner.project.parse import Project
 from runner.state.commits import Commit, commits
+from runner.state.returned import instead_of
 from runner.warehouse import exists, inputs_of_view, is_view, publish_view, view_versions
 
 
@@ -151,8 +152,8 @@ def named_run(project: Project, word: str) -> str:
     raise ProjectError(f'"{word}" begins the ids of {len(found)} runs. Give more of it: {", ".join(found[:3])}.')
 
 
-def restore(project: Project, ways: Sequence[Return], *, run_id: str) -> None:
-    """Takes all ways back, or none.
+def restore(project: Project, ways: Sequence[Return], *, run_id: str) -> int:
+    """Takes all ways back, or none; returns how many stay so until something else would be built than what is taken back.
 
     Raises:
         ProjectError: a version's files are gone, or somebody changes a table meanwhile; nothing is restored.
@@ -160,7 +161,9 @@ def restore(project: Project, ways: Sequence[Return], *, run_id: str) -> None:
     moving = [way for way in ways if way.to is not None]
     for way in moving:
         _check_there(project, way)
+    staying = [way for way in moving if instead_of(project.buildable[way.unique_id].table.path(project.warehouse))]
     publish_together(project.warehouse, [_step(project, way, run_id) for way in moving])
+    return len(staying)
 
 
 def _known(project: Project, unique_id: str) -> tuple[str, list[Point]]:
@@ -201,7 +204,9 @@ def _step(project: Project, way: Return, run_id: str) -> Step:
     assert to is not None
 
     def act(journal: str) -> int | None:
-        restored = {"version": to.version, "at": datetime.now(UTC).isoformat(), "run_id": run_id}
+        restored: dict[str, Any] = {"version": to.version, "at": datetime.now(UTC).isoformat(), "run_id": run_id}
+        if (instead := instead_of(path)) is not None:
+            restored["instead"] = instead
         said = {"sluice": 1, **to.said, "restored": restored, "journal": journal}
         if is_view(path):
             view = dict(view_versions(path))[to.version]

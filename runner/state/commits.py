@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,7 +81,14 @@ def commits(path: Path) -> Iterator[Commit]:
                 return
 
 
-def changed(path: Path, now: Standing, *, table_id: str, version: int) -> Commit | bool:
+def changed(
+    path: Path,
+    now: Standing,
+    *,
+    table_id: str,
+    version: int,
+    but: Callable[[Mapping[str, Any]], bool] = lambda _: False,
+) -> Commit | bool:
     """Returns what changed the table's rows after a version: a commit, or True where no single one can be named.
 
     Args:
@@ -89,6 +96,7 @@ def changed(path: Path, now: Standing, *, table_id: str, version: int) -> Commit
         now: what it is now.
         table_id: its id when it was at that version.
         version: the version.
+        but: says of a commit's metadata that it does not count.
     """
     if now.table_id != table_id or now.version < version:
         return True
@@ -102,7 +110,7 @@ def changed(path: Path, now: Standing, *, table_id: str, version: int) -> Commit
         if commit.version <= version or commit.version != expected:
             break
         expected -= 1
-        if not found and commit.changes_rows:
+        if not found and commit.changes_rows and not but(commit.said):
             found = commit
     return found if expected == version else True  # True: part of the log is gone
 

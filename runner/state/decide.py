@@ -22,6 +22,7 @@ from runner.project.parse import Project
 from runner.state.commits import Standing, changed, standing
 from runner.state.fingerprint import Fingerprint, check_digests, fingerprint
 from runner.state.published import Published, judged, published, read_checked, write_checked
+from runner.state.returned import Returned, returned
 from runner.state.tokens import clock, digest
 from runner.state.unseen import unseen_tables
 from runner.warehouse import is_view, read_view, view_as_named
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from runner.quality import Quality
 
 Act = Literal["reuse", "recheck", "build"]
-Kind = Literal["asked", "new", "foreign", "sql", "config", "engine", "time", "columns", "rows", "checks"]
+Kind = Literal["asked", "new", "foreign", "restored", "sql", "config", "engine", "time", "columns", "rows", "checks"]
 Parents = Mapping[str, Mapping[str, Any]]
 
 
@@ -53,6 +54,7 @@ class Decision:
         warned: the warning that it was published with.
         before, after: the SQL that it was built from and is to be built from, without comments.
         checked: True where it has checks that a run would look at.
+        kept: how it came to stand where it does, of what was restored and stays so; see `runner.state.returned`.
     """
 
     unique_id: str
@@ -64,6 +66,7 @@ class Decision:
     before: str = ""
     after: str = ""
     checked: bool = False
+    kept: str = ""
 
     @property
     def why(self) -> str:
@@ -82,6 +85,7 @@ class _Seen:
     moved: tuple[Reason, ...] = ()
     compared: tuple[Reason, ...] = ()
     why: str = ""
+    kept: Returned | None = None
 
 
 class State:
@@ -147,7 +151,8 @@ class State:
             compared=tuple(compared),
         )
         decision = self._decision(node, seen)
-        self._seen[unique_id] = replace(seen, why=decision.why)
+        kept = returned(there.said) if there and decision.kept else None
+        self._seen[unique_id] = replace(seen, why=decision.why, kept=kept)
         return decision
 
     def _decision(self, node: Model, seen: _Seen) -> Decision:
@@ -156,6 +161,14 @@ class State:
             new = Reason(kind="new", text="never built")
             return Decision(unique_id=node.unique_id, act="build", reasons=(new,), after=now.text)
         building, judging = self._reasons(node, seen, there)
+        back = returned(there.said)
+        kept = False
+        if back is not None and building and not any(reason.kind == "asked" for reason in building):
+            since, judging = self._reasons(node, seen, replace(there, said=back.said_before(there.said)), back)
+            kept = not since
+            changes = ", ".join(reason.text for reason in since)
+            again = Reason(kind="restored", text=f"{back.words}; since then {changes}")
+            building = [] if kept else [again, *(one for one in building if one.text not in changes)]
         return Decision(
             unique_id=node.unique_id,
             act="build" if building else "recheck" if judging else "reuse",
@@ -166,6 +179,7 @@ class State:
             before=there.fingerprint.text if there.fingerprint else "",
             after=now.text,
             checked=bool(now.checks),
+            kept=back.words if back is not None and kept else "",
         )
 
     def metadata(
@@ -230,13 +244,24 @@ class State:
         seen = self._seen.get(unique_id)
         if seen is None or seen.there is None:
             return
-        said = {**seen.there.said, "fingerprint": seen.fingerprint.stored(), "asked": seen.asked, "warned": warned}
+        found: dict[str, Any] = {"fingerprint": seen.fingerprint.stored(), "asked": seen.asked}
         if seen.there.is_view:
-            said["parents"] = seen.parents
+            found["parents"] = seen.parents
+        said = {**seen.there.said, "warned": warned}
+        if seen.kept is not None:  # what it was built from stays what it is
+            said["restored"] = {**said["restored"], "instead": {**seen.kept.instead, **found}}
+        else:
+            said |= found
         judged(path, {**said, "checked_by": run_id, "checked_at": datetime.now(UTC).isoformat()})
 
-    def _reasons(self, node: Model, seen: _Seen, there: Published) -> tuple[list[Reason], list[Reason]]:
-        """Returns why it must be built, and why its checks must run again."""
+    def _reasons(
+        self, node: Model, seen: _Seen, there: Published, back: Returned | None = None
+    ) -> tuple[list[Reason], list[Reason]]:
+        """Returns why it must be built, and why its checks must run again.
+
+        Args:
+            back: leaves out that parents were restored with it.
+        """
         now, then = seen.fingerprint, there.fingerprint
         building = [*self._requested(node), *_of_another(node, there)]
         if then is None:
@@ -249,7 +274,8 @@ class State:
                 Reason(kind="time", text=f"it reads {named} without ref or source: a change would not be seen")
             )
         building += [*_of_code(now, then), *_of_config(now, then), *_of_engine(now, then)]
-        changes = [*_of_time(seen, then), *self._of_tables(seen.parents, there.said.get("parents") or {}), *seen.moved]
+        tables = self._of_tables(seen.parents, there.said.get("parents") or {}, back)
+        changes = [*_of_time(seen, then), *tables, *seen.moved]
         judging = list(_of_checks(now, then))
         if there.is_view:  # it holds no rows: new ones below it concern its checks alone
             building += [reason for reason in changes if reason.kind == "columns"]
@@ -257,7 +283,7 @@ class State:
         else:
             building += changes
         if now.checks:
-            asked = self._of_tables(seen.asked, there.said.get("asked") or {})
+            asked = self._of_tables(seen.asked, there.said.get("asked") or {}, back)
             judging += [Reason(kind="checks", text=f"a check reads another table: {one.text}") for one in asked]
             judging += seen.compared
         return building, judging
@@ -337,7 +363,7 @@ class State:
         elif now := standing(path):
             yield key, asdict(now)
 
-    def _of_tables(self, now: Parents, then: Parents) -> Iterator[Reason]:
+    def _of_tables(self, now: Parents, then: Parents, back: Returned | None = None) -> Iterator[Reason]:
         for key in [*now, *(key for key in then if key not in now)]:
             label = self._label(key)
             if key not in now:
@@ -345,13 +371,21 @@ class State:
             elif key not in then:
                 yield Reason(kind="columns", text=f"{label} was not read before")
             elif "view" in now[key] or "view" in then[key]:
-                if now[key].get("view") != then[key].get("view"):
+                if now[key].get("view") != then[key].get("view") and not (back and self._went_back(key, back)):
                     yield Reason(kind="columns", text=f"the view {label} changed")
             else:
-                yield from self._of_table(key, Standing(**now[key]), Standing(**then[key]))
+                yield from self._of_table(key, Standing(**now[key]), Standing(**then[key]), back)
 
-    def _of_table(self, key: str, now: Standing, then: Standing) -> Iterator[Reason]:
+    def _went_back(self, key: str, back: Returned) -> bool:
+        path = self._path_of(self._ref(key))
+        return is_view(path) and back.holds(read_view(path)["metadata"])
+
+    def _of_table(self, key: str, now: Standing, then: Standing, back: Returned | None) -> Iterator[Reason]:
         label = self._label(key)
+        if back is not None:
+            path = self._path_of(self._ref(key))
+            if changed(path, now, table_id=then.table_id, version=then.version, but=back.holds) is False:
+                return
         if now.columns != then.columns:
             yield Reason(kind="columns", text=f"{label} has other columns")
         if now == then:

@@ -35,7 +35,7 @@ class Planned:
     @property
     def diff(self) -> list[str]:
         """The lines of its SQL that changed, each after `-` or `+`; empty where none did."""
-        if not any(reason.kind == "sql" for reason in self.reasons):
+        if not any(reason.kind in ("sql", "restored") for reason in self.reasons):
             return []
         return sql_diff(self.decision.before, self.decision.after)
 
@@ -102,6 +102,8 @@ def _planned(project: Project, decision: Decision, causes: list[str]) -> Planned
             act = "build"
         named = {reason.text.split(" ")[0] for reason in reasons}
         labels = [label for label in (project.node(cause).label for cause in causes) if label not in named]
+        if decision.kept and act == "build":
+            reasons = (Reason(kind="restored", text=f"{decision.kept}; it would be built again"), *reasons)
         reasons = (*reasons, *(Reason(kind="rows", text=f"{label} is built before it") for label in labels))
     seconds = usual_seconds(node.table.path(project.warehouse)) if act == "build" else None
     return Planned(unique_id=decision.unique_id, act=act, reasons=reasons, seconds=seconds, decision=decision)

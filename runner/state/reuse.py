@@ -8,10 +8,14 @@ from runner.errors import ProjectError
 from runner.execute import NodeResult
 from runner.state.decide import Decision, State
 
+STAYS = "it is built when its SQL, its settings or what it reads change, or with --force"
+
 
 def reused(decision: Decision) -> NodeResult:
     """Returns the result of a node that stays as it is."""
     since = f"nothing changed since {decision.published_at:%d %b %H:%M}" if decision.published_at else "nothing changed"
+    if decision.kept:
+        since = f"{decision.kept}, and stays so: {STAYS}"
     warned = f"; it was published with a warning: {decision.warned}" if decision.warned else ""
     return NodeResult(
         unique_id=decision.unique_id, status="reused", message=since + warned, version=decision.version, why=since

@@ -31,7 +31,10 @@ def test_tables_and_views_go_back_alone_and_together(town: Town) -> None:
     assert dry.err.startswith("would go  priced  version 1 -> 0  of ") and dry.err.endswith("run: 1 to restore.\n")
     assert ids(town) == [2, 3]
     one = town.run("restore", "priced", "--version", "0", "--target", "prod")
-    assert (one.code, one.err.splitlines()[-1]) == (0, "run: 1 restored."), one.err
+    assert (one.code, one.err.splitlines()[-2]) == (0, "run: 1 restored."), one.err
+    assert one.err.splitlines()[-1] == (
+        "     Runs leave it so until the SQL, the settings or what is read change. What would run: run plan"
+    )
     assert ids(town) == [1]
     said = delta.metadata(town.path("priced"))
     assert (said["run_id"], said["restored"]["version"], delta.version(town.path("priced"))) == (first, 0, 2)
@@ -45,10 +48,13 @@ def test_tables_and_views_go_back_alone_and_together(town: Town) -> None:
 
     undone = town.run("restore", "--before", second[:8], "--target", "prod")
     assert undone.code == 0, undone.err
-    assert [line.split()[1] for line in undone.err.splitlines()[:-1]] == ["stg_orders", "priced", "totals"]
+    assert [line.split()[1] for line in undone.err.splitlines()[:-2]] == ["stg_orders", "priced", "totals"]
     assert ids(town) == [1]
     assert "one" not in read_view(town.path("stg_orders", schema="marts_staging"))["sql"]
     assert town.rows("totals")[0]["order_count"] == 1
+    kept = town.build().err  # a run leaves alone what was restored
+    assert kept.count("it was restored to version 0 on ") == 3
+    assert (ids(town), kept.splitlines()[-1].endswith(": 3 reused.")) == ([1], True)
     again = town.run("restore", "--run", second, "--target", "prod")
     assert (again.code, ids(town), town.rows("totals")[0]["order_count"]) == (0, [2, 3], 2)
     assert len(view_versions(town.path("stg_orders", schema="marts_staging"))) == 4

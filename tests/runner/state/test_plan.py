@@ -106,6 +106,7 @@ def test_as_json(settled: Settled, run: Run) -> None:
                 "action": "build",
                 "reasons": [{"kind": "sql", "text": "its SQL changed"}],
                 "diff": ["-   revenue", "+   revenue + 1 AS revenue"],
+                "kept": None,
                 "usual_seconds": 2.0,
                 "published_version": 0,
                 "column_changes": None,
