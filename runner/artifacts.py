@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def manifest(project: Project, *, invocation_id: str, compiled: Mapping[str, str
             }
             for macro in project.files.macros
         },
-        "docs": {},
+        "docs": {one["unique_id"]: one for one in _docs_blocks(project)},
         "exposures": {name: _exposure_node(exposure) for name, exposure in project.exposures.items()},
         "metrics": {},
         "groups": groups,
@@ -110,9 +110,23 @@ def manifest(project: Project, *, invocation_id: str, compiled: Mapping[str, str
         "unit_tests": {name: _unit_test_node(project, test) for name, test in project.unit_tests.items()},
         "functions": {},
     }
-    for part in ("nodes", "sources", "macros", "exposures", "groups", "unit_tests"):
+    for part in ("nodes", "sources", "macros", "docs", "exposures", "groups", "unit_tests"):
         _in_packages(project, found[part].values())
     return found
+
+
+def _docs_blocks(project: Project) -> Iterator[dict[str, Any]]:
+    for package in project.files.packages:
+        for block in package.docs.values():
+            yield {
+                "name": block.name,
+                "resource_type": "doc",
+                "package_name": package.name,
+                "path": block.path.name,
+                "original_file_path": str(block.path),
+                "unique_id": f"doc.{package.name}.{block.name}",
+                "block_contents": block.text,
+            }
 
 
 def _parent_map(project: Project) -> dict[str, list[str]]:

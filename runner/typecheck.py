@@ -19,14 +19,15 @@ from deltalake.exceptions import TableNotFoundError
 
 from runner.compile import Compiled, compile_model
 from runner.errors import ProjectError
-from runner.explain import explain
+from runner.explain import explain, first_words, from_spark
 from runner.introspection import Introspection
 from runner.jinja.database import NeedsSparkError, RelationKind
 from runner.jinja.render import Relation
 from runner.jinja.result import ResultTable
-from runner.model import Model, SourceTable
+from runner.model import DataTest, Model, SourceTable
 from runner.names import TableRef
 from runner.project.parse import Project
+from runner.quality.rendered import compile_test, rule
 from runner.warehouse import is_view
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Finding:
 
     Attributes:
         kind: `sql`: Spark does not take the query; `contract`: it breaks what the property file promises; `check`: a
-            check names a column that is not there.
+            check names a column that is not there, or is a query that Spark does not take.
         message: with file and line, in one sentence or two.
     """
 
@@ -66,7 +67,7 @@ class Types:
 
     Attributes:
         changes: by model, how its columns differ from what is published: `+ a int`, `- b string`, `a: int → bigint`.
-        unchecked: models that could not be looked at, and why: something above them has no columns yet.
+        unchecked: models and data tests that could not be looked at, by unique id, and why.
     """
 
     findings: tuple[Finding, ...]
@@ -90,6 +91,7 @@ def check_types(
     try:
         for node in nodes:
             checker.look(node)
+        checker.look_at_tests(nodes)
     finally:
         checker.close()
     return Types(findings=tuple(checker.findings), changes=checker.changes, unchecked=checker.unchecked)
@@ -154,6 +156,40 @@ class _Checker:
             self._relations[unique_id] = self._empty(node.table, columns) if columns is not None else None
         return self._relations[unique_id]
 
+    def look_at_tests(self, nodes: Sequence[str]) -> None:
+        """Resolves the data tests of these nodes that are queries, over the empty views of what they read."""
+        for unique_id, tests in self._quality.placed(nodes).items():
+            for test in tests:
+                self._look_at_test(test, unique_id)
+
+    def _look_at_test(self, test: DataTest, unique_id: str) -> None:
+        relations = {parent: self.look(parent) for parent in test.parents}
+        unknown = sorted(self._project.node(parent).label for parent, found in relations.items() if found is None)
+        wrong = {finding.unique_id for finding in self.findings if finding.kind == "sql"}
+        unknown = unknown or sorted(self._project.node(parent).label for parent in test.parents if parent in wrong)
+        if unknown:
+            self.unchecked[test.unique_id] = f"the columns of {', '.join(unknown)} are not known yet"
+            return
+        named = {self._project.node(parent).label: found for parent, found in relations.items()}
+        try:
+            compiled = compile_test(self._project, test, named, database=self._answers)
+        except NeedsSparkError as error:
+            self.unchecked[test.unique_id] = str(error)
+            return
+        except ProjectError as error:
+            self.findings.append(Finding(unique_id=unique_id, kind="check", message=str(error)))
+            return
+        try:
+            self._spark.sql(compiled.sql).schema  # noqa: B018  the analyzer runs when it is asked for
+        except Exception as error:
+            if not from_spark(error):
+                raise
+            said = (
+                explain(error, compiled) if test.test is None else f"{test.place}: {rule(test)}: {first_words(error)}"
+            )
+            said = said.replace(self._prefix, "")
+            self.findings.append(Finding(unique_id=unique_id, kind="check", message=said))
+
     def _of_source(self, node: SourceTable) -> StructType | None:
         if (recorded := self._recorded(node.table)) is not None:
             return recorded
@@ -164,6 +200,8 @@ class _Checker:
     def _of_model(self, node: Model) -> StructType | None:
         recorded = self._recorded(node.table)
         looked_at = node.unique_id in self._chosen
+        if node.language == "python" and looked_at:
+            self.unchecked[node.unique_id] = "a Python model's columns are known once it has run"
         if node.language != "sql" or (not looked_at and recorded is not None):
             return recorded
         inputs = {parent: self.look(parent) for parent in self._project.graph.parents(node.unique_id)}
@@ -202,7 +240,7 @@ class _Checker:
         try:
             return self._spark.sql(compiled.sql).schema
         except Exception as error:
-            if not type(error).__module__.startswith(("pyspark.", "py4j.")):
+            if not from_spark(error):
                 raise
             self._find(node, "sql", self._explained(error, compiled, inputs))
             return None

@@ -12,6 +12,7 @@ from runner.cli.rows import print_rows
 from runner.cli.session import Command, project_options, say, select_options
 from runner.compile import compile_model, compile_text, write_compiled
 from runner.errors import NotFoundError, ProjectError
+from runner.jinja.database import Database, NeedsSparkError
 from runner.materialize import goes_on
 from runner.mentions import tables_in
 from runner.model import Model, SourceTable
@@ -81,11 +82,11 @@ def show_command(
     output: str,
     as_of: str | None,
 ) -> None:
-    """Show the first rows of a model, seed, snapshot or landed table. A built table is read without Spark.
+    """Show the first rows of a model, seed, snapshot or landed table, as published. A built table is read without Spark.
 
     \b
     run show clv                  its first rows
-    run show clv --edited         what its SQL gives as it is in the file
+    run show clv --edited         what its SQL gives as it is in the file, over what is published of its parents
     run show clv --failures       the rows that failed its checks, by check, with the reason
     """
     project = command.project()
@@ -113,19 +114,21 @@ def show_command(
             return
         print_rows(*delta.first_rows(path, limit), output=output)
         return
+    if not edited and is_view(path):
+        _run_query(command, f"select * from {node.table}", limit, output, None)
+        return
     if isinstance(node, SourceTable):
         raise ProjectError(f"{name} has not been landed. Land it: run ingest {name}")
     if node.language != "sql":
         building = f"seed --select {name}" if node.resource_type == "seed" else f"models --select +{name}"
         what = "has no SQL to be run as it is in the file" if edited else "has not been built"
         raise ProjectError(f"{name} {what}. Build it: run {building}")
-    if not edited and not is_view(path) and node.config.materialized != "ephemeral":
+    if not edited and node.config.materialized != "ephemeral":
         building = "snapshot --select " if node.resource_type == "snapshot" else "models --select +"
         raise ProjectError(
             f"{name} has not been built. Build it: run {building}{name}. Its SQL as it is: run show {name} --edited"
         )
-    compiled = compile_model(project, node, is_incremental=goes_on(node, project.warehouse, full_refresh=False))
-    _run_query(command, compiled.sql, limit, output, node)
+    _run_query(command, "", limit, output, node)
 
 
 @click.command("sql", short_help="Run a query, with Jinja, over the warehouse.")
@@ -158,17 +161,32 @@ def _call(node: Model | SourceTable) -> str:
 def _run_query(
     command: Command, text: str, limit: int, output: str, model: Model | None, *, as_of: str | None = None
 ) -> None:
+    """Runs a text, or a model's own SQL, and prints its rows; Spark answers what its template asks."""
     from runner.environments import replay
     from runner.explain import first_words
+    from runner.introspection import Introspection
     from runner.warehouse import Warehouse
 
     project = command.project()
     then = replay.as_of(project, as_of) if as_of is not None else None
     if then is not None:
         project = then.project
-    sql = text if model is not None else compile_text(project, text)
+
+    def compiled(database: Database | None = None) -> str:
+        if model is None:
+            return compile_text(project, text, database=database)
+        incremental = goes_on(model, project.warehouse, full_refresh=False)
+        return compile_model(project, model, is_incremental=incremental, database=database).sql
+
+    try:
+        sql = compiled()  # what is wrong with it is said before Spark starts
+    except NeedsSparkError:
+        sql = ""
     with command.spark() as spark:
         warehouse = Warehouse(spark, project.warehouse)
+        sql = sql or compiled(
+            Introspection(project.warehouse, lambda: warehouse, [node.table for node in project.nodes()])
+        )
         named = tables_in(project, sql)
         if then is not None:
             replay.define(warehouse, then, [node.unique_id for node in project.nodes() if node.table in named])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _WORDS = {"build": "build", "recheck": "check again", "reuse": "unchanged"}
 _COLOURS = {"build": "green", "recheck": "yellow", "reuse": "bright_black"}
+_NAMED = 5  # nodes that are left out for the same reason and shown by name
 _DIFF = 20  # lines of a model's changed SQL that are shown
 
 
@@ -85,6 +86,7 @@ def _lines(project: Project, plan: Plan, types: Types | None) -> list[str]:
     lines: list[str] = []
     for finding in types.findings if types else ():
         lines.append(f"{click.style('error      ', fg='red')}  {finding.message}")
+    lines += _unchecked(project, types.unchecked) if types else []
     lines += [""] if lines else []
     for one in busy:
         first, *rest = [reason.text for reason in one.reasons] or [""]
@@ -99,6 +101,19 @@ def _lines(project: Project, plan: Plan, types: Types | None) -> list[str]:
     if same:
         lines.append(f"{_word('reuse')}  {', '.join(same)}")
     return lines
+
+
+def _unchecked(project: Project, left_out: Mapping[str, str]) -> list[str]:
+    """Returns what type-checking left out, and why; of many nodes with one reason the first ones."""
+    named: dict[str, list[str]] = {}
+    for unique_id, why in left_out.items():
+        known = project.tests.get(unique_id)
+        named.setdefault(why, []).append(known.name if known else project.node(unique_id).label)
+    return [
+        f"{click.style('no types   ', fg='yellow')}  {', '.join(names[:_NAMED])}"
+        f"{f' and {len(names) - _NAMED} more' if len(names) > _NAMED else ''}: {why}"
+        for why, names in named.items()
+    ]
 
 
 def _word(act: Act) -> str:
@@ -136,7 +151,7 @@ def _story(plan: Plan, types: Types | None) -> str:
         count = len(types.findings)
         text += f"; {count} error{'s' if count > 1 else ''} found by type-checking"
     elif types is not None:
-        text += "; types fit"
+        text += f"; types fit, but for {len(types.unchecked)} not looked at" if types.unchecked else "; types fit"
     return f"run: {text}."
 
 
@@ -164,4 +179,5 @@ def _object(project: Project, plan: Plan, types: Types | None) -> dict[str, Any]
         ]
         if types
         else None,
+        "unchecked": dict(types.unchecked) if types else None,
     }

@@ -20,6 +20,7 @@ from runner.model import Model
 from runner.project.parse import Project
 from runner.session.progress import Watch
 from runner.state.cost import usual_seconds, wall_seconds
+from runner.state.reuse import STAYS
 from runner.warehouse import exists
 
 if TYPE_CHECKING:
@@ -238,7 +239,9 @@ def _details(result: NodeResult) -> list[str]:
         lines += [f"and {len(shown) - 6} more in the report"] if len(shown) > 6 else []
         kept = any(check.kept for check in shown)
         return lines + ([f"failing rows: run show {result.checks.model} --failures"] if kept else [])
-    return [result.message] if result.message and result.status not in ("success", "reused") else []
+    if result.status == "reused":
+        return [result.message] if STAYS in result.message else []
+    return [result.message] if result.message and result.status != "success" else []
 
 
 def story(results: Sequence[NodeResult], *, verb: str, seconds: float) -> str:

@@ -50,7 +50,7 @@ class Docs:
         owners = [match["first"]] if match["second"] else [package, self._root, *self._blocks]
         for owner in owners:
             if name in self._blocks.get(owner, {}):
-                return self._blocks[owner][name]
+                return self._blocks[owner][name].text
         raise NotFoundError(
             f'{place}: doc("{name}") names no docs block. Write one: {{% docs {name} %}} in a file that ends in .md.',
             name=name,

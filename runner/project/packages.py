@@ -52,6 +52,15 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocsBlock:
+    """A text that descriptions name by `{{ doc('…') }}`."""
+
+    name: str
+    text: str
+    path: PurePosixPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
     """What the files of a package say, before any template is rendered.
 
@@ -61,7 +70,7 @@ class Package:
         document: its project file.
         paths: the folders of each kind of file, relative to the package.
         trees: the settings of the project file for each type of node, e.g. `model` for `models:`.
-        docs: the text of each docs block by its name.
+        docs: each docs block by its name.
     """
 
     name: str
@@ -73,7 +82,7 @@ class Package:
     files: tuple[SourceFile, ...]
     macros: tuple[Macro, ...]
     properties: Properties
-    docs: Mapping[str, str] = field(default_factory=dict)
+    docs: Mapping[str, DocsBlock] = field(default_factory=dict)
 
     @property
     def suite_paths(self) -> tuple[Path, ...]:
@@ -201,12 +210,13 @@ def _walk(top: str, folders: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[
             yield entry.name, folders
 
 
-def _docs(found: Found) -> dict[str, str]:
-    docs: dict[str, str] = {}
+def _docs(found: Found) -> dict[str, DocsBlock]:
+    docs: dict[str, DocsBlock] = {}
     for folder in dict.fromkeys(folder for of in found.paths.values() for folder in of):
         for path, relative, _ in found.below(folder, ".md"):
             text = found.read(path, relative)
-            docs |= {block.name: block.text.strip() for block in find_blocks(text, ("docs",), str(relative))}
+            for block in find_blocks(text, ("docs",), str(relative)):
+                docs[block.name] = DocsBlock(name=block.name, text=block.text.strip(), path=relative)
     return docs
 
 

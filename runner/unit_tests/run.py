@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,24 +68,26 @@ def run_unit_tests(
         fail_fast: start no other test after the first that fails; those that did not start have no result.
     """
 
-    def run(test: UnitTest) -> UnitTestResult:
+    failed = threading.Event()
+
+    def run(test: UnitTest) -> UnitTestResult | None:
+        if fail_fast and failed.is_set():
+            return None
         started = time.perf_counter()
         try:
             result = run_unit_test(project, spark, test)
         except ProjectError as error:
             result = UnitTestResult(test=test, passed=False, message=str(error))
+        if not result.passed:
+            failed.set()
         return replace(result, seconds=time.perf_counter() - started)
 
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="unit-test") as pool:
         running = [pool.submit(run, test) for test in tests]
         for future in as_completed(running):
-            if future.cancelled():
-                continue
-            ended(future.result())
-            if fail_fast and not future.result().passed:
-                for other in running:
-                    other.cancel()
-    return [future.result() for future in running if not future.cancelled()]
+            if (result := future.result()) is not None:
+                ended(result)
+    return [result for future in running if (result := future.result()) is not None]
 
 
 def run_unit_test(project: Project, spark: SparkSession, test: UnitTest) -> UnitTestResult:

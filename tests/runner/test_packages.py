@@ -8,6 +8,7 @@ from textwrap import dedent
 
 import pytest
 
+from runner.artifacts import manifest
 from runner.compile import compile_model
 from runner.errors import ProjectError
 from runner.model import Ref
@@ -118,6 +119,21 @@ def test_a_package_is_part_of_the_graph_under_its_own_name(project: Project) -> 
     assert (numbers.path.as_posix(), numbers.package) == ("tools/models/numbers.sql", "shop_tools")
     assert numbers.fqn == ("shop_tools", "numbers")
     assert numbers.config.tags == ("tool",)
+
+
+def test_docs_blocks_are_in_the_manifest_as_dbt_writes_them(project: Project) -> None:
+    found = manifest(project, invocation_id="i")["docs"]
+    assert list(found) == ["doc.shop_reports.orders", "doc.shop_tools.total"]
+    assert found["doc.shop_tools.total"] == {
+        "name": "total",
+        "resource_type": "doc",
+        "package_name": "shop_tools",
+        "path": "docs.md",
+        "original_file_path": "models/docs.md",
+        "unique_id": "doc.shop_tools.total",
+        "block_contents": "What was paid.",
+    }
+    assert found["doc.shop_reports.orders"]["block_contents"] == "Orders. One row per order."
 
 
 def test_macros_are_found_by_package_and_dispatched_to_spark(project: Project) -> None:

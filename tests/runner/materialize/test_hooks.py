@@ -85,9 +85,9 @@ LOGGED = """
 
 def test_hooks_ask_the_warehouse_and_change_other_tables(work: Work) -> None:
     work.file("macros/m.sql", LOGGED)
-    work.file("models/_m.yml", "models:\n  - name: m\n    columns:\n      - name: id\n        data_tests: [not_null]\n")
     work.model("select 'none' as said, 0L as n", name="log", materialized="table")
     work.ok("log")
+    work.file("models/_m.yml", "models:\n  - name: m\n    columns:\n      - name: id\n        data_tests: [not_null]\n")
     hooks = {"pre_hook": "{{ note(this.include()) if is_incremental() }}", "post_hook": [COUNTED, "{{ note(this) }}"]}
     work.model("select explode(array(1, 2)) as id", materialized="table", **hooks)
     work.ok("m")
@@ -106,7 +106,7 @@ def test_a_post_hook_that_asks_for_a_change_of_its_own_table_makes_it_before_the
     assert (work.ok("m").version, work.rows()) == (0, [(1,)])
     work.model(rows, materialized="table", pre_hook="{{ trim(this) }}")
     assert work.fails("m") == (
-        "models/m.sql:1: the pre-hook changes marts.m by run_query or statement, where no check would see it. "
+        "macros/m.sql:6: the pre-hook changes marts.m by run_query or statement, where no check would see it. "
         "Write the change as the hook's own SQL: it is made before the checks, and published with the rest."
     )
 

@@ -114,6 +114,7 @@ def test_as_json(settled: Settled, run: Run) -> None:
         ],
         "wall_seconds": 2.0,
         "errors": None,
+        "unchecked": None,
     }
 
 

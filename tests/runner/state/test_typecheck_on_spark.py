@@ -130,6 +130,64 @@ def test_an_ephemeral_model_has_its_own_place(checked: Checked) -> None:
     assert message.startswith("models/large.sql:2: ")
 
 
+AT_LEAST = "{% test at_least(model, column_name, least) %}select * from {{ model }} where {{ column_name }} < {{ least }}{% endtest %}"
+
+
+def test_queries_of_data_tests_are_resolved_as_well(checked: Checked) -> None:
+    (checked.settled.root / "tests").mkdir()
+    checked.write("tests/dear.sql", "select * from {{ ref('report') }}\nwhere revenu < 0")
+    checked.write("macros/at_least.sql", AT_LEAST)
+    tests = "[{at_least: {least: 0}}, {at_least: {least: 1, config: {where: 'price > 1'}}}]"
+    checked.write(
+        "models/_report.yml", f"models:\n  - name: report\n    columns: [{{name: revenue, data_tests: {tests}}}]\n"
+    )
+    types = checked.types("report")
+    assert [(one.unique_id, one.kind) for one in types.findings] == [("model.tiny.report", "check")] * 2
+    first, second = sorted((one.message for one in types.findings), reverse=True)
+    assert first == (
+        "tests/dear.sql:2: A column, variable, or function parameter with name `revenu` cannot be resolved. "
+        "Did you mean one of the following? [`revenue`]."
+    )
+    assert second == (
+        "models/_report.yml:3: at_least(revenue, least=1) where price > 1: A column, variable, or function parameter "
+        "with name `price` cannot be resolved. Did you mean one of the following? [`revenue`]."
+    )
+    assert checked.messages("totals") == []  # a test is looked at with what it reads
+
+
+def test_what_is_left_out_is_said_with_its_reason(
+    checked: Checked, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from contextlib import nullcontext
+
+    from runner.cli import main
+    from runner.cli.session import Command
+
+    (checked.settled.root / "tests").mkdir()
+    checked.write("models/guess.py", "def model(session, ref):\n    return ref('totals')\n")
+    checked.write("tests/guessed.sql", "select * from {{ ref('guess') }} where revenue < 0")
+    checked.write(
+        "models/report.sql",
+        "{% set n = run_query('select 1')[0][0] %}select {{ n }} as revenue from {{ ref('totals') }}",
+    )
+    assert checked.types("guess", "report").unchecked == {
+        "model.tiny.guess": "a Python model's columns are known once it has run",
+        "model.tiny.report": "the template asks the warehouse (run_query, statement): select 1. "
+        "That is answered when the model is built, or by run compile.",
+        "test.tiny.guessed": "the columns of guess are not known yet",
+    }
+    monkeypatch.setattr(Command, "spark", lambda self, **how: nullcontext(checked.spark))
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", "guess", "--project-dir", str(checked.settled.root)])
+    said = capsys.readouterr()
+    assert ended.value.code == 0
+    assert said.out.splitlines()[:2] == [
+        "no types     guess: a Python model's columns are known once it has run",
+        "no types     guessed: the columns of guess are not known yet",
+    ]
+    assert said.err.endswith("; types fit, but for 2 not looked at.\n")
+
+
 INCREMENTAL = """{{ config(materialized='incremental', unique_key='revenue') }}
 select revenue, 1 as more from {{ ref('totals') }}
 {% if is_incremental() %}
