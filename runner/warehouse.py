@@ -214,7 +214,7 @@ class Warehouse:
                 sql, inputs = view_as_named(ref, read_view(path))
                 for other in inputs:
                     self.register(other)
-                self._define(ref, sql)
+                self._define(ref, sql, comments=read_view(path)["metadata"].get("comments") or {})
             elif ref.version is not None and delta.is_table(path):
                 self._define(ref, f"select * from delta.`{path.absolute()}` version as of {ref.version}")
             elif delta.is_table(path):
@@ -251,11 +251,20 @@ class Warehouse:
         with self._lock:
             self.spark.sql(f"drop table {name}")  # the name only: a table with a location keeps its files
 
-    def _define(self, ref: TableRef, sql: str) -> None:
+    def _define(self, ref: TableRef, sql: str, *, comments: Mapping[str, Any] | None = None) -> None:
         if self._standing.get(ref) != _VIEW:
             self._forget(ref)
-        self.spark.sql(f"create or replace view {ref.quoted()} as {sql}")
+        said = self._said(sql, comments) if comments else ""
+        self.spark.sql(f"create or replace view {ref.quoted()}{said} as {sql}")
         self._standing[ref] = _VIEW
+
+    def _said(self, sql: str, comments: Mapping[str, Any]) -> str:
+        """Returns what stands between a view's name and its query: the comments of its columns, and its own."""
+        of = comments.get("columns") or {}
+        names = self.spark.sql(sql).columns if of else []
+        columns = [f"`{name}`" + (f" comment {_text(of[name])}" if name in of else "") for name in names]
+        listed = f" ({', '.join(columns)})" if columns else ""
+        return listed + (f" comment {_text(comments['relation'])}" if comments.get("relation") else "")
 
     def _forget(self, ref: TableRef) -> None:
         from pyspark.errors import AnalysisException
@@ -269,4 +278,12 @@ class Warehouse:
 
 
 def _literal(path: Path) -> str:
-    return str(path.absolute()).replace("\\", "\\\\").replace("'", "\\'")
+    return _escaped(str(path.absolute()))
+
+
+def _text(value: str) -> str:
+    return f"'{_escaped(value)}'"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -9,6 +9,7 @@ from runner import delta
 from runner.errors import ProjectError
 from runner.materialize.candidate import Candidate, Work, discard
 from runner.materialize.hooks import HookError, run_after
+from runner.materialize.settings import comments_of
 from runner.names import TableRef
 from runner.warehouse import publish_view, withdraw_view
 
@@ -64,7 +65,9 @@ def commit(
         discard(candidate)
         return candidate.read_version
     if candidate.path is None:
-        publish_view(table, sql=candidate.compiled.sql, inputs=inputs, metadata=metadata, alone=alone)
+        comments = comments_of(work.model)
+        said = {**metadata, "comments": comments} if comments else metadata
+        publish_view(table, sql=candidate.compiled.sql, inputs=inputs, metadata=said, alone=alone)
         return None
     try:
         if candidate.since is None:

@@ -78,16 +78,25 @@ def write_options(model: Model, table: Path) -> dict[str, str]:
     return kept | {name: value for name, value in properties_of(model).items() if name.startswith("delta.")}
 
 
+def comments_of(model: Model) -> dict[str, Any]:
+    """Returns what `persist_docs` writes beside the rows: `relation`, the model's description, and `columns`, theirs."""
+    persisted = model.config.values.get("persist_docs") or {}
+    columns = {column.name: column.description for column in model.columns if column.description}
+    return {
+        **({"relation": model.description.strip()} if persisted.get("relation") else {}),
+        **({"columns": columns} if persisted.get("columns") else {}),
+    }
+
+
 def details_of(model: Model, table: Path) -> Details:
     """Returns what the published table will say of itself."""
-    persisted = model.config.values.get("persist_docs") or {}
     wanted = properties_of(model)
     ours = _ours(delta_log.read_snapshot(table).metadata.get("configuration", {}))
-    comments = {column.name: column.description for column in model.columns if column.description}
+    comments = comments_of(model)
     clustering = cluster_by(model)
     return Details(
-        description=model.description.strip() if persisted.get("relation") else None,
-        comments=comments if persisted.get("columns") else None,
+        description=comments.get("relation"),
+        comments=comments.get("columns"),
         properties=wanted,
         unset=tuple(sorted(ours - wanted.keys())),
         cluster_by=clustering if clustering or model.config.materialized != "incremental" else None,

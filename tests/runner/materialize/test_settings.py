@@ -80,6 +80,16 @@ def test_descriptions_are_kept_with_the_table(work: Work) -> None:
         described = {row.col_name: row.comment for row in work.spark.sql("describe table marts.m").collect()}
         assert (described["id"], described["n"]) == ("The thing.", "How many.")
         assert delta_log.read_snapshot(work.path()).metadata["description"] == "One row per thing."
+    work.file("models/_m.yml", CONSTRAINED.replace("How many.", "It's \\how many."))
+    work.model("select 2 as n, 1 as more, 1 as id", materialized="view", persist_docs=docs)
+    work.ok()
+    described = {row.col_name: row.comment for row in work.spark.sql("describe table marts.m").collect()}
+    assert described == {"n": "It's \\how many.", "more": None, "id": "The thing."}
+    said = {row.col_name: row.data_type for row in work.spark.sql("describe table extended marts.m").collect()}
+    assert said["Comment"] == "One row per thing."
+    work.model("select 2 as n", materialized="view", persist_docs={})
+    work.ok()
+    assert [row.comment for row in work.spark.sql("describe table marts.m").collect()] == [None]
 
 
 def test_a_clustered_table_is_clustered_by_optimize(work: Work) -> None:
