@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from runner.errors import FormatError, NotFoundError
 
 STRATEGIES = ("append", "merge", "delete+insert", "insert_overwrite", "replace_where", "microbatch")
 SCHEMA_CHANGES = ("ignore", "append_new_columns", "sync_all_columns", "fail")
+_MACRO = re.compile(r"get_incremental_(\w+)_sql")
 BATCH_SIZES = ("hour", "day", "month", "year")
 
 
@@ -19,20 +21,33 @@ def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else [str(one) for one in value]
 
 
+def strategy_macro(strategy: str) -> str:
+    """Returns the name of the macro that gives the SQL of a strategy that a project writes itself, as dbt has it."""
+    return f"get_incremental_{strategy.replace('+', '_')}_sql"
+
+
+def strategies_of(macros: Collection[str]) -> list[str]:
+    """Returns the strategies that macros of these names make."""
+    return sorted(match[1] for name in macros if (match := _MACRO.fullmatch(name)))
+
+
 def replaced_where(config: Mapping[str, Any]) -> list[str]:
     """Returns the predicates of a replace_where model: `replace_where`, or `incremental_predicates`."""
     return texts(config.get("replace_where")) or texts(config.get("incremental_predicates"))
 
 
-def check_incremental(config: Mapping[str, Any], place: str) -> None:
+def check_incremental(config: Mapping[str, Any], place: str, own: Sequence[str] = ()) -> None:
     """Looks whether a model's settings go together.
+
+    Args:
+        own: strategies that the project and its packages write in Jinja.
 
     Raises:
         NotFoundError: a strategy, a way with new columns or a size of batches that does not exist.
         FormatError: a strategy lacks what it needs, or two settings contradict each other.
     """
     strategy = config.get("incremental_strategy")
-    _one_of("incremental_strategy", strategy, STRATEGIES, place)
+    _one_of("incremental_strategy", strategy, (*STRATEGIES, *(one for one in own if one not in STRATEGIES)), place)
     _one_of("on_schema_change", config.get("on_schema_change"), SCHEMA_CHANGES, place)
     if strategy in ("merge", "delete+insert") and not config.get("unique_key"):
         raise FormatError(

@@ -70,14 +70,14 @@ class HookDatabase:
         return self._asked.query(on_candidate(sql, self._work.model.table, self._candidate) if self._candidate else sql)
 
     def _may_change(self, sql: str) -> bool:
-        own = self._candidate is not None and _OWN.match(sql) and str(self._candidate.absolute()) in sql
+        own = self._candidate is not None and changes_candidate(sql, self._candidate)
         if not own and parted([sql], self._work.model.table)[0]:
             raise HookError(
                 f"the {self._kind} changes {self._work.model.table} by run_query or statement, where no check would see it. "
                 "Write the change as the hook's own SQL: it is made before the checks, and published with the rest."
             )
         self.put_off = self.put_off or not (own or self._changing)
-        return bool(own or (self._changing and not self._work.is_trial))
+        return own or (self._changing and not self._work.is_trial)
 
 
 def pre_hooks(work: Work) -> list[str]:
@@ -176,6 +176,12 @@ def on_candidate(sql: str, table: TableRef, candidate: Path) -> str:
     parts = _TEXTS.split(sql)
     parts[::2] = [named.sub(lambda _: f"delta.`{candidate.absolute()}`", part) for part in parts[::2]]
     return "".join(parts)
+
+
+def changes_candidate(sql: str, candidate: Path) -> bool:
+    """True for a statement that writes into the candidate."""
+    match = _OWN.match(sql)
+    return match is not None and sql.startswith(f"{candidate.absolute()}`", match.end())
 
 
 def _name(table: TableRef) -> str:

@@ -5,6 +5,8 @@ merge           by `unique_key`: updates what is there, adds what is not
 delete+insert   by `unique_key`: deletes every row with a key of the new rows, then adds these
 insert_overwrite  replaces the partitions that the new rows fall into; the whole table where it has none
 replace_where   replaces the rows that meet a predicate by the new rows, all of which must meet it
+
+and those of the project's own: the statement that a macro `get_incremental_<strategy>_sql` gives, as in dbt.
 """
 
 from __future__ import annotations
@@ -14,10 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner import delta
+from runner.compile import compile_model
 from runner.errors import ContractError, FormatError, did_you_mean
-from runner.incremental import replaced_where, texts
+from runner.incremental import replaced_where, strategy_macro, texts
+from runner.jinja import relation as shown
+from runner.jinja.relation import Relation
 from runner.materialize.candidate import Work, staged
+from runner.materialize.hooks import changes_candidate, on_candidate
 from runner.model import Model
+from runner.names import TableRef
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -35,7 +43,44 @@ def apply_strategy(work: Work, rows: DataFrame, candidate: Path) -> None:
     Raises:
         ContractError: the rows have a key twice.
     """
-    STRATEGIES[work.model.config.strategy](work, rows, candidate)
+    strategy = work.model.config.strategy
+    macro = strategy_macro(strategy)
+    if work.project.renderer.has_macro(macro, work.model.package):
+        _by_macro(work, rows, candidate, macro)
+    else:
+        STRATEGIES[strategy](work, rows, candidate)
+
+
+def _by_macro(work: Work, rows: DataFrame, candidate: Path, macro: str) -> None:
+    """Runs the statement that a macro gives for the candidate, and that statement alone.
+
+    Raises:
+        ContractError: it changes something else.
+    """
+    values = work.model.config.values
+    with staged(work, rows) as changes, named(work, changes, candidate) as name:
+        arguments = {
+            "target_relation": Relation(work.model.table, kind="table", shown=f"delta.`{candidate.absolute()}`"),
+            "temp_relation": Relation(TableRef("", name), kind="view", shown=name),
+            "unique_key": values.get("unique_key"),
+            "dest_columns": [shown.Column(*column) for column in delta.columns(candidate)],
+            "incremental_predicates": values.get("incremental_predicates") or values.get("predicates"),
+        }
+        sql = compile_model(
+            work.project,
+            work.model,
+            is_incremental=True,
+            text=f"{{{{ {macro}(incremental_arguments) }}}}",
+            names={"incremental_arguments": arguments},
+            database=work.database,
+        ).sql
+        text = on_candidate(sql, work.model.table, candidate)
+        if not changes_candidate(text, candidate):
+            raise ContractError(
+                f"{work.model.path}: the macro {macro} must give one statement that changes target_relation, and with "
+                f"it what is checked before it is published. It gives: {' '.join(sql.split())[:200] or 'nothing'}"
+            )
+        work.warehouse.spark.sql(text)
 
 
 def _append(work: Work, rows: DataFrame, candidate: Path) -> None:

@@ -124,11 +124,14 @@ def _settings(level: Any) -> dict[str, Any]:
     }
 
 
-def check_config(config: Mapping[str, Any], place: str, *, custom: Collection[str] = ()) -> None:
+def check_config(
+    config: Mapping[str, Any], place: str, *, custom: Collection[str] = (), strategies: Sequence[str] = ()
+) -> None:
     """Checks a model's settings.
 
     Args:
         custom: the materializations that the project and its packages write in Jinja.
+        strategies: the incremental strategies that they write.
 
     Raises:
         ProjectError: the materialization is one of those, which are not run.
@@ -142,7 +145,8 @@ def check_config(config: Mapping[str, Any], place: str, *, custom: Collection[st
     if materialized in custom:
         raise ProjectError(
             f'{place}: materialized is "{materialized}", a materialization written in Jinja. Those are not run here: what '
-            f"they write could not be checked before it is published. Choose one of: {', '.join(MATERIALIZATIONS)}."
+            f"they write could not be checked before it is published. Choose one of: {', '.join(MATERIALIZATIONS)}. To change a "
+            'table in a way of your own, write a macro get_incremental_<name>_sql and incremental_strategy="<name>".'
         )
     if materialized not in MATERIALIZATIONS:
         raise NotFoundError(
@@ -150,7 +154,7 @@ def check_config(config: Mapping[str, Any], place: str, *, custom: Collection[st
             name=str(materialized),
             known=MATERIALIZATIONS,
         )
-    check_incremental(config, place)
+    check_incremental(config, place, strategies)
 
 
 def with_fixed(kind: str, config: Mapping[str, Any]) -> Config:

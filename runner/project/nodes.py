@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.errors import FormatError, NotFoundError, ProjectError
+from runner.incremental import strategies_of
 from runner.jinja.render import Captured, Relation, Renderer, Scope
 from runner.model import Config, DataTest, Exposure, Group, Model, Ref, SourceTable, UnitTest
 from runner.names import TableRef, check_identifier
@@ -76,6 +77,7 @@ class Parser:
             for macro in files.macros
             if macro.kind == "materialization"
         }
+        self._strategies = strategies_of({macro.name for macro in files.macros if macro.kind == "macro"})
         self._target = target_values(files.target)
         self._sources = self._enabled_sources()
         self._node_files = [file for package in files.packages for file in (*package.files, *_yaml_snapshots(package))]
@@ -201,7 +203,7 @@ class Parser:
         if file.kind == "python":
             check_python_config(config, place)
         if kind == "model":
-            check_config(config, place, custom=self._materializations)
+            check_config(config, place, custom=self._materializations, strategies=self._strategies)
         name = version.name if version else file.name
         parents = self._parents(captured.refs, captured.sources, file.package, place)
         model = Model(

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from runner.compile import Compiled, compile_model, inputs_of
 from runner.errors import ProjectError
+from runner.incremental import strategy_macro
 from runner.introspection import Recorder, tables_named
 from runner.jinja.render import scrubbed
 from runner.model import Model
@@ -230,6 +231,10 @@ def _config(project: Project, model: Model) -> dict[str, str]:
     hooks = [str(values.get(name)) for name in ("pre_hook", "pre-hook", "post_hook", "post-hook") if values.get(name)]
     if hooks:
         values["macros of its hooks"] = _macros_named(project, " ".join(hooks))
+    if model.config.materialized == "incremental" and (
+        macros := _macros_named(project, strategy_macro(model.config.strategy))
+    ):
+        values["macros of its strategy"] = macros
     if values.get("persist_docs"):
         values["descriptions"] = [model.description, *([one.name, one.description] for one in model.columns)]
     return {name: scrubbed(_json(value)) for name, value in sorted(values.items()) if value is not None}

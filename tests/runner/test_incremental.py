@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runner.errors import ProjectError
-from runner.incremental import check_incremental
+from runner.incremental import check_incremental, strategies_of, strategy_macro
 
 MICROBATCH = {"incremental_strategy": "microbatch", "event_time": "at", "begin": "2026-01-01", "batch_size": "day"}
 
@@ -75,3 +75,13 @@ def test_settings_that_do_not_go(config: dict[str, Any], message: str) -> None:
 )
 def test_settings_that_go(config: dict[str, Any]) -> None:
     check_incremental(config, "models/m.sql")
+
+
+def test_strategies_that_a_project_writes() -> None:
+    own = strategies_of({"get_incremental_keep_old_sql", "get_incremental_merge_sql", "get_sql", "star"})
+    assert own == ["keep_old", "merge"]
+    check_incremental({"incremental_strategy": "keep_old"}, "m", own)
+    with pytest.raises(ProjectError) as caught:
+        check_incremental({"incremental_strategy": "keep_olds"}, "m", own)
+    assert str(caught.value).endswith('microbatch, keep_old. Did you mean "keep_old"?')
+    assert strategy_macro("delete+insert") == "get_incremental_delete_insert_sql"

@@ -347,7 +347,8 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
             "models/orders.sql": "{{ config(materialized='insert_only') }} select 1",
         },
         'models/orders.sql: materialized is "insert_only", a materialization written in Jinja. Those are not run here: '
-        "what they write could not be checked before it is published. Choose one of: view, table, incremental, ephemeral.",
+        "what they write could not be checked before it is published. Choose one of: view, table, incremental, ephemeral. "
+        'To change a table in a way of your own, write a macro get_incremental_<name>_sql and incremental_strategy="<name>".',
     ),
     "a change of a table": (
         {**FILES, "models/orders.sql": "{% do adapter.drop_relation(this) %}select 1"},

@@ -145,3 +145,33 @@ def test_columns_of_a_merge_that_do_not_go(config: dict[str, Any], message: str)
     with pytest.raises(FormatError) as caught:
         merge_statement(model(unique_key="id", **config), "there", "new", ["id", "n"])
     assert str(caught.value) == f"models/m.sql: {message}"
+
+
+KEEP_OLD = """
+    {% macro get_incremental_keep_old_sql(arg_dict) %}
+      {% set names = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") %}
+      {% if var("elsewhere", false) %}{{ return("insert into marts.other select * from " ~ arg_dict.temp_relation) }}{% endif %}
+      merge into {{ arg_dict["target_relation"] }} as old using {{ arg_dict["temp_relation"] }} as new
+      on old.{{ arg_dict["unique_key"] }} <=> new.{{ arg_dict["unique_key"] }}
+      when not matched then insert ({{ names }}) values (new.id, new.kind)
+    {% endmacro %}
+    """
+
+
+def test_a_strategy_of_the_projects_own_is_a_macro(work: Work) -> None:
+    work.file("macros/m.sql", KEEP_OLD)
+    work.file("models/_m.yml", "models:\n  - name: m\n    columns:\n      - {name: kind, data_tests: [not_null]}\n")
+    second = "select * from values (2, 'never seen'), (3, 'c') as given(id, kind)"
+    settings = {"materialized": "incremental", "incremental_strategy": "keep_old", "unique_key": "id"}
+    work.model(f"{{% if is_incremental() %}}{second}{{% else %}}{FIRST}{{% endif %}}", **settings)
+    work.ok()
+    assert (work.ok().version, work.rows()) == (1, [(1, "a"), (2, "b"), (3, "c"), (None, "n")])
+    work.model("select 4 as id, cast(null as string) as kind", **settings)
+    assert "kind" in work.fails()  # what it changes is checked like the rest
+    work.file("macros/m.sql", KEEP_OLD.replace('"elsewhere", false', '"elsewhere", true'))
+    work.model(second, **settings)
+    message = work.fails()
+    assert message.startswith(
+        "models/m.sql: the macro get_incremental_keep_old_sql must give one statement that changes target_relation, and "
+        "with it what is checked before it is published. It gives: insert into marts.other select * from candidate_"
+    )

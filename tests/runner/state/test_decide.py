@@ -267,6 +267,17 @@ def test_tables_without_ref(sql: str, expected: list[str]) -> None:
     assert unseen_tables(sql, {"a.b"}) == expected
 
 
+def test_a_macro_that_is_its_strategy_counts(settled: Settled) -> None:
+    macro = settled.root / "macros/own.sql"
+    macro.write_text("{% macro get_incremental_own_sql(arg_dict) %}select {{ doubled(1) }}{% endmacro %}")
+    config = "{{ config(materialized='incremental', incremental_strategy='own') }}"
+    settled.edit("models/report.sql", "select", f"{config}select")
+    settled.publish("report")
+    assert settled.why("report") == "reuse"
+    settled.edit("macros/own.sql", "select", "delete")
+    assert settled.why("report").startswith("build: macros of its strategy: ")
+
+
 def test_a_macro_of_a_hook_counts(settled: Settled) -> None:
     settled.edit("models/report.sql", "select", "{{ config(post_hook='select {{ doubled(1) }}') }}select")
     settled.publish("report")
