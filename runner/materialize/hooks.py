@@ -27,9 +27,19 @@ from runner.jinja.result import ResultTable
 from runner.materialize.candidate import Hook, Work
 from runner.names import TableRef
 
-_WRITES = r"\s*(?:insert\s+(?:into|overwrite)(?:\s+table)?|update|delete\s+from|merge\s+into|truncate\s+table|alter\s+table)\s+"
+_COMMENTS = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*[\s\S]*?\*/)*"
+_WRITES = (
+    _COMMENTS
+    + r"(?:insert\s+(?:into|overwrite)(?:\s+table)?|update|delete\s+from|merge\s+into|truncate\s+table|alter\s+table)\s+"
+)
 _OWN = re.compile(_WRITES + r"delta\.`", re.IGNORECASE)
 _TEXTS = re.compile(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", re.DOTALL)
+
+
+_TWO = (
+    "the {kind} changes {table}, which is done before the checks, and another table, which is done once {table} is "
+    "published. Make it two hooks."
+)
 
 
 class HookError(ProjectError):
@@ -44,11 +54,13 @@ class HookDatabase:
         changing: other tables may be changed now; False puts that off.
 
     Attributes:
+        changed: True where the candidate was changed.
         put_off: True where a change was left out: the hook must be rendered again once the node is published.
     """
 
     def __init__(self, work: Work, kind: str, *, candidate: Path | None = None, changing: bool) -> None:
         self._work, self._kind, self._candidate, self._changing = work, kind, candidate, changing
+        self.changed = False
         self.put_off = False
         known = [node.table for node in work.project.nodes()]
         columns = {work.model.table: delta.columns(candidate)} if candidate else None
@@ -76,7 +88,10 @@ class HookDatabase:
                 f"the {self._kind} changes {self._work.model.table} by run_query or statement, where no check would see it. "
                 "Write the change as the hook's own SQL: it is made before the checks, and published with the rest."
             )
+        self.changed = self.changed or own
         self.put_off = self.put_off or not (own or self._changing)
+        if self.changed and self.put_off:
+            raise HookError(_TWO.format(kind=self._kind, table=self._work.model.table))
         return own or (self._changing and not self._work.is_trial)
 
 
@@ -218,8 +233,5 @@ def run_after(work: Work, hooks: Sequence[Hook]) -> None:
         except ProjectError as error:
             raise HookError(f"{work.model.path}: a post-hook failed: {error}") from error
         if hook.is_template and parted([sql], work.model.table)[0]:
-            raise HookError(
-                f"{work.model.path}: a post-hook changes another table by run_query or statement, and its own by its SQL, "
-                f"which would come after the checks: make it two hooks. It is: {sql}"
-            )
+            raise HookError(f"{work.model.path}: {_TWO.format(kind='post-hook', table=work.model.table)} It is: {sql}")
         run_hooks(work, [sql] if sql else [], "post-hook")

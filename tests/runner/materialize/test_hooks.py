@@ -111,6 +111,16 @@ def test_a_post_hook_that_asks_for_a_change_of_its_own_table_makes_it_before_the
     )
 
 
+def test_a_post_hook_that_changes_two_tables_is_made_two(work: Work) -> None:
+    work.file("macros/m.sql", LOGGED)
+    work.model("select 1 as id", materialized="table", post_hook="{{ trim(this) }}{{ note(this) }}")
+    assert work.fails("m") == (
+        "macros/m.sql:3: the post-hook changes marts.m, which is done before the checks, and another table, which is done "
+        "once marts.m is published. Make it two hooks."
+    )
+    assert not work.path().exists()
+
+
 def test_a_views_hook_asks_once_it_is_published(work: Work) -> None:
     work.model("select 'none' as said, 0L as n", name="log", materialized="table")
     work.ok("log")
@@ -126,6 +136,7 @@ def test_a_views_hook_asks_once_it_is_published(work: Work) -> None:
         ("INSERT OVERWRITE TABLE `marts`.`m` select 1", True),
         ("  merge into marts . m as t using x on true when matched then delete", True),
         ("alter table marts.m set tblproperties ('a' = 'b')", True),
+        ("-- tidy\n/* what is\nold */ delete from marts.m where id = 1", True),
         ("update marts.m set id = 1", True),
         ("delete from marts.m2 where id = 1", False),
         ("insert into log select count(*) from marts.m", False),

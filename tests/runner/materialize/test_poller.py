@@ -120,6 +120,7 @@ def test_readers_of_every_materialization_see_no_failing_build(work: Work) -> No
             assert {result.split()[0] for result in ended.values()} <= {"error", "withheld"}, ended
             failing += len(ended)
     assert failing == ROUNDS * len(FAULTS) * len(names) == ROUNDS * 44
+    sys.stdout.write(f"{failing} failing builds, {seen.looks} looks at {len(names)} tables\n")  # seen with -s
     assert seen.looks > 20
     for name, states in seen.states.items():
         assert len(states) == 1, (name, states)
