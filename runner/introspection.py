@@ -19,7 +19,7 @@ from runner.warehouse import Warehouse, exists, is_view
 
 _FIRST = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*(?P<word>\w+)", re.DOTALL)
 _WRITING = re.compile(r"\b(insert)\s+(?:into|overwrite)\b", re.IGNORECASE)
-_DROP = re.compile(r"\s*drop\s+(?:table|view)\s+(?:if\s+exists\s+)?(\S+)", re.IGNORECASE)
+_DROP = re.compile(r"\s*drop\s+(?:table|view)\s+(.*)", re.IGNORECASE | re.DOTALL)
 _READING = {"select", "with", "values", "from", "table", "show", "describe", "desc", "explain"}
 _NAME = re.compile(r"\b([A-Za-z_]\w*)\.([A-Za-z_]\w*)\b")
 

@@ -11,7 +11,7 @@ from pyarrow import table
 
 from runner.compile import compile_model
 from runner.errors import ProjectError
-from runner.introspection import Introspection, Recorder, tables_named
+from runner.introspection import Introspection, Recorder, changing_word, dropped_tables, tables_named
 from runner.jinja.database import NeedsSparkError, RelationKind
 from runner.jinja.result import ResultTable
 from runner.names import TableRef
@@ -221,6 +221,37 @@ def test_what_a_template_asks_is_kept(project: Project) -> None:
     quiet = Recorder(project.warehouse)
     compile_model(project, project.models["page"], database=quiet)
     assert not quiet.used
+
+
+@pytest.mark.parametrize(
+    ("sql", "word", "dropped"),
+    [
+        ("-- all\nselect * from marts.users", "", []),
+        ("(with a as (select 1) select * from a)", "", []),
+        ("with a as (select 1) insert into marts.b select * from a", "insert", []),
+        ("create table marts.b (n int)", "create", []),
+        ("Drop Table if exists `marts`.`b`", "Drop", [TableRef("marts", "b")]),
+        ("drop view marts.b", "drop", [TableRef("marts", "b")]),
+        ("drop schema old cascade", "drop", []),
+        ("", "nothing", []),
+    ],
+)
+def test_what_a_statement_changes(sql: str, word: str, dropped: list[TableRef]) -> None:
+    assert changing_word(sql) == word
+    assert dropped_tables(sql) == dropped
+
+
+def test_statements_that_change_are_asked_about_first(project: Project) -> None:
+    asked: list[str] = []
+
+    def left_out(sql: str) -> bool:
+        asked.append(sql)
+        return False
+
+    database = Introspection(project.warehouse, changes=left_out)
+    text = "{% do run_query('optimize marts.users') %}{{ run_query('vacuum marts.users') | length }}"
+    assert compile_model(project, project.models["page"], text=text, database=database).sql == "0"
+    assert asked == ["optimize marts.users", "vacuum marts.users"]
 
 
 REFUSED = {
