@@ -172,7 +172,7 @@ def test_what_is_left_out_is_said_with_its_reason(
     )
     assert checked.types("guess", "report").unchecked == {
         "model.tiny.guess": "a Python model's columns are known once it has run",
-        "model.tiny.report": "the template asks the warehouse (run_query, statement): select 1. "
+        "model.tiny.report": "models/report.sql:1: the template asks the warehouse (run_query, statement): select 1. "
         "That is answered when the model is built, or by run compile.",
         "test.tiny.guessed": "the columns of guess are not known yet",
     }
