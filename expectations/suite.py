@@ -12,14 +12,26 @@ import yaml
 
 from expectations.catalogue import definitions
 from expectations.definition import Argument, Definition
+from expectations.setting_aside import BY_ROWS, ON_FAILURE, QUARANTINE, refusal
 from runner.errors import FormatError, NotFoundError, ProjectError, did_you_mean
 
 Severity = Literal["error", "warn"]
 _SEVERITIES: tuple[Severity, ...] = ("error", "warn")
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # five times as fast
-_SUITE_KEYS = ("model", "description", "expectations")
-_OWN_KEYS = ("expect", "severity", "where", "name", "description", "store_failures", "failing_rows")
+_SUITE_KEYS = ("model", "description", "on_failure", "max_quarantine_share", "expectations")
+_OWN_KEYS = (
+    "expect",
+    "severity",
+    "where",
+    "name",
+    "description",
+    "store_failures",
+    "failing_rows",
+    "on_failure",
+    "keep",
+)
 FAILING_ROWS = 100
+MAX_QUARANTINE_SHARE = 0.1
 _MOST_FAILING_ROWS = 10_000
 GENERIC = {
     "not_null": "expect_column_values_to_not_be_null",
@@ -41,6 +53,8 @@ class Expectation:
         place: `file:line`.
         test_id: the unique id of the data test that it stands for; empty for one of a suite.
         keeps_failures: whether its failing rows are kept in a table of its own.
+        on_failure: `quarantine` puts the rows that fail aside and publishes the others.
+        keep: of several rows with one key the first by this order stays (Spark SQL); empty puts all of them aside.
         failing_rows: how many failing rows of a run are kept beside the model; 0 keeps none.
     """
 
@@ -54,6 +68,8 @@ class Expectation:
     test_id: str = ""
     keeps_failures: bool = False
     failing_rows: int = FAILING_ROWS
+    on_failure: str = "stop"
+    keep: str = ""
 
     @property
     def definition(self) -> Definition:
@@ -93,12 +109,19 @@ class Suite:
     Attributes:
         model: the model's name, or `source.table`.
         path: the file it was read from; None where it was put together otherwise.
+        max_quarantine_share: of its rows that may go into quarantine, 0 to 1; above it nothing is published.
     """
 
     model: str
     description: str = ""
     expectations: tuple[Expectation, ...] = ()
     path: Path | None = None
+    max_quarantine_share: float = MAX_QUARANTINE_SHARE
+
+    @property
+    def quarantines(self) -> bool:
+        """Whether rows that fail a check of it are put aside."""
+        return any(one.on_failure == QUARANTINE for one in self.expectations)
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -159,11 +182,16 @@ def load_suite(path: Path) -> Suite:
         if not isinstance(listed[1], yaml.SequenceNode):
             raise FormatError(f'{file}:{_line(listed[0])}: "expectations" is a list; begin each with "- expect: …".')
         items = listed[1].value
+    on_failure = _text(entries, "on_failure", file)
+    if on_failure and on_failure not in ON_FAILURE:
+        place = f"{file}:{_line(entries['on_failure'][0])}"
+        raise FormatError(f'{place}: "on_failure" is stop or quarantine, not "{on_failure}".')
     return Suite(
         model=model,
         description=_text(entries, "description", file),
-        expectations=tuple(_expectation(item, file) for item in items),
+        expectations=tuple(_expectation(item, file, on_failure=on_failure) for item in items),
         path=path,
+        max_quarantine_share=_share(entries, "max_quarantine_share", file),
     )
 
 
@@ -208,7 +236,8 @@ def from_generic_test(
     return expectation
 
 
-def _expectation(node: yaml.Node, file: str) -> Expectation:
+def _expectation(node: yaml.Node, file: str, *, on_failure: str = "") -> Expectation:
+    """Reads an expectation; `on_failure` is what the suite says for all that single rows fail."""
     entries = _entries(node, file, "an expectation")
     place = f"{file}:{_line(node)}"
     if "expect" not in entries:
@@ -228,9 +257,15 @@ def _expectation(node: yaml.Node, file: str) -> Expectation:
     lines = {key: f"{file}:{_line(value[0])}" for key, value in entries.items()}
     where = _text(entries, "where", file)
     _check(definitions()[kind], arguments, lines, place, where)
+    own = _text(entries, "on_failure", file) or (on_failure if kind in BY_ROWS else "stop") or "stop"
+    keep = _text(entries, "keep", file)
+    if wrong := refusal(kind, own, keep):
+        raise FormatError(f"{place}: {wrong}")
     return Expectation(
         type=kind,
         arguments=arguments,
+        on_failure=own,
+        keep=keep,
         severity="warn" if severity == "warn" else "error",
         where=where,
         name=_text(entries, "name", file),
@@ -370,6 +405,15 @@ def _count(entries: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, file: s
             f"not {_shown(value)}."
         )
     return value
+
+
+def _share(entries: Mapping[str, tuple[yaml.Node, yaml.Node]], key: str, file: str) -> float:
+    if key not in entries:
+        return MAX_QUARANTINE_SHARE
+    value = _value(entries[key][1], file)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise FormatError(f'{file}:{_line(entries[key][0])}: "{key}" is a share from 0 to 1, not {_shown(value)}.')
+    return float(value)
 
 
 def _value(node: yaml.Node, file: str) -> Any:

@@ -21,7 +21,7 @@ from runner.graph import Graph
 from runner.introspection import Introspection, Recorder
 from runner.jinja.database import Database
 from runner.jinja.render import Captured, Relation
-from runner.journal import recover
+from runner.journal import Step, publish_together, recover
 from runner.materialize.grants import apply_grants
 from runner.materialize.run_hooks import run_project_hooks, shown_result
 from runner.model import Model, SourceTable
@@ -30,6 +30,7 @@ from runner.project.parse import Project
 from runner.quality.audit import Audit
 from runner.quarantine import with_quarantine
 from runner.retries import policy_of, retrying
+from runner.row_quarantine import Split, split, still_apart, told
 from runner.session.jobs import interrupt, tagged
 from runner.staging import Held, Staging
 from runner.state.decide import State
@@ -248,7 +249,8 @@ class Builder:
         )
         candidate = replace(materialize.make_candidate(work), compiled=plain)
         try:
-            checks = self._audit(model.unique_id, candidate.frame, is_candidate=True) if self.options.checked else None
+            checks, apart = self._judged(work, candidate) if self.options.checked else (None, None)
+            candidate = apart.candidate if apart is not None else candidate
             if self._stopping.is_set():
                 raise InterruptedError(model.unique_id)
         except BaseException:
@@ -263,6 +265,8 @@ class Builder:
         )
         if checks is not None and not checks.success:
             materialize.withhold(candidate)
+            if apart is not None:
+                apart.discard()
             return replace(result, status="withheld", message=_failed(checks))
         warned = _warned(checks)
         metadata = {
@@ -285,13 +289,58 @@ class Builder:
                 inputs=inputs,
                 metadata=metadata,
                 finish=grant,
+                apart=apart,
             )
             self.staging.hold(held)
         else:
-            version = materialize.publish(work, candidate, inputs=inputs, metadata=metadata)
+            version = self._publish(work, candidate, apart, inputs, metadata)
             result = replace(result, version=version)
             self._grant(work)
         return with_batches(result, candidate.batches)
+
+    def _judged(
+        self, work: materialize.Work, candidate: materialize.Candidate
+    ) -> tuple[SuiteResult | None, Split | None]:
+        """Returns what the checks say of what would be published, and the candidate's split where rows go aside."""
+        unique_id = work.model.unique_id
+        checks = self._audit(unique_id, candidate.frame, is_candidate=True)
+        suite = self.quality.suites.get(unique_id)
+        if checks is None or suite is None or not suite.quarantines:
+            return checks, None
+        inputs = self._audits.inputs(unique_id, candidate.frame)
+        found = split(work, candidate, suite, checks, inputs=inputs, run_id=self.run_id)
+        if found is None:
+            return checks, None
+        try:
+            if found.aside and not found.too_many:
+                checks = self._audit(unique_id, found.candidate.frame, is_candidate=True)
+                assert checks is not None
+            return told(found, checks, suite), found
+        except BaseException:
+            found.discard()
+            raise
+
+    def _publish(
+        self,
+        work: materialize.Work,
+        candidate: materialize.Candidate,
+        apart: Split | None,
+        inputs: Sequence[TableRef],
+        metadata: Mapping[str, Any],
+    ) -> int | None:
+        """Publishes a model, together with its quarantine where that changes; returns the model's version."""
+        beside = apart.step(self.warehouse.root, self._metadata(work.model)) if apart is not None else None
+        if beside is None:
+            return materialize.publish(work, candidate, inputs=inputs, metadata=metadata)
+
+        def act(journal: str) -> int | None:
+            said = {**metadata, "journal": journal}
+            return materialize.commit(work, candidate, inputs=inputs, metadata=said, alone=False)
+
+        own = Step(label=work.model.label, table=work.table, act=act)
+        version = publish_together(self.warehouse.root, [beside, own])[-1]
+        materialize.announce(work, candidate, version=version)
+        return version
 
     def _grant(self, work: materialize.Work) -> None:
         if note := apply_grants(work):
@@ -311,6 +360,8 @@ class Builder:
             assert checks is not None
             if isinstance(node, SourceTable):
                 checks = with_quarantine(checks, node, self.warehouse)
+            elif suite := self.quality.suites.get(unique_id):
+                checks = still_apart(self.warehouse.root, node, checks, suite)
         except MissingTableError as error:
             return NodeResult(unique_id=unique_id, status="error", message=self._missing(unique_id, error))
         except ProjectError as error:

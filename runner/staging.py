@@ -23,6 +23,7 @@ from runner.journal import Step, check_unchanged, publish_together
 from runner.model import Model
 from runner.names import TableRef
 from runner.project.parse import Project
+from runner.row_quarantine import Split
 from runner.state.commits import standing
 from runner.state.decide import Parents, Reason, State
 from runner.warehouse import Warehouse, is_view, read_view, renamed, view_as_named
@@ -37,6 +38,7 @@ class Held:
         inputs: the tables that its SQL names.
         metadata: what its commit says, but for the versions of parents that are published just before it.
         finish: what follows its publication.
+        apart: the rows of it that go into quarantine with it.
     """
 
     unique_id: str
@@ -45,6 +47,7 @@ class Held:
     inputs: Sequence[TableRef]
     metadata: Mapping[str, Any]
     finish: Callable[[], None]
+    apart: Split | None = None
 
 
 class Staging:
@@ -162,22 +165,31 @@ class Staging:
             return self._dropped(results, f"{names} failed, and this run publishes all or nothing")
         versions: dict[str, int] = {}
         at: list[str] = []
-        steps = [self._step(held, state, versions, at) for held in self._held if not held.candidate.unchanged]
+        steps = [
+            step
+            for held in self._held
+            for step in (self._beside(held), self._step(held, state, versions, at))
+            if step is not None
+        ]
+        count = sum(not held.candidate.unchanged for held in self._held)
         try:
             publish_together(self._warehouse.root, steps)
         except ProjectError as error:
-            ended, note = self._dropped(results, f"{self._label(at[-1])} could not be published")
+            cause = at[-1] if at else self._held[0].unique_id
+            ended, note = self._dropped(results, f"{self._label(cause)} could not be published")
             return [
-                replace(one, status="error", message=str(error)) if one.unique_id == at[-1] else one for one in ended
+                replace(one, status="error", message=str(error)) if one.unique_id == cause else one for one in ended
             ], note
         ended = self._finish(results, state, versions)
         self._forget()
-        return ended, f"{len(steps)} tables and views were published together." if steps else ""
+        return ended, f"{count} tables and views were published together." if count else ""
 
     def drop(self) -> None:
         """Removes all candidates that are held."""
         for held in self._held:
             materialize.discard(held.candidate)
+            if held.apart is not None:
+                held.apart.discard()
         self._forget()
 
     def _dropped(self, results: Sequence[NodeResult], why: str) -> tuple[list[NodeResult], str]:
@@ -208,8 +220,16 @@ class Staging:
             act()
         return list(ended.values())
 
-    def _step(self, held: Held, state: State, versions: dict[str, int], at: list[str]) -> Step:
+    def _beside(self, held: Held) -> Step | None:
+        """Returns the publication of a node's quarantine; None where nothing of it changes."""
+        if held.apart is None:
+            return None
+        return held.apart.step(self._warehouse.root, {name: held.metadata[name] for name in ("run_id", "model")})
+
+    def _step(self, held: Held, state: State, versions: dict[str, int], at: list[str]) -> Step | None:
         candidate, table = held.candidate, held.work.table
+        if candidate.unchanged:
+            return None
 
         def check() -> None:
             at.append(held.unique_id)

@@ -43,6 +43,7 @@ LAYERS = (
     "mentions",
     "state",
     "journal",
+    "row_quarantine",
     "staging",
     "typecheck",
     "baselines",

@@ -16,6 +16,7 @@ from runner.jinja.database import Database, NeedsSparkError
 from runner.materialize import goes_on
 from runner.mentions import tables_in
 from runner.model import Model, SourceTable
+from runner.quarantine import SUFFIX
 from runner.warehouse import is_view
 
 
@@ -67,6 +68,7 @@ def compile_command(
 @click.option("--limit", "-n", default=10, show_default=True, help="How many rows.")
 @click.option("--edited", is_flag=True, help="Run the model's SQL as it is in the file, over its built parents.")
 @click.option("--failures", is_flag=True, help="The rows that failed its checks in the last run that had some.")
+@click.option("--quarantine", is_flag=True, help="The rows that its suite put aside, with their reasons.")
 @click.option("--run", "run_id", metavar="RUN_ID", help="With --failures: those of this run.")
 @click.option("--output", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print rows.")
 @AS_OF
@@ -78,6 +80,7 @@ def show_command(
     limit: int,
     edited: bool,
     failures: bool,
+    quarantine: bool,
     run_id: str | None,
     output: str,
     as_of: str | None,
@@ -88,6 +91,7 @@ def show_command(
     run show clv                  its first rows
     run show clv --edited         what its SQL gives as it is in the file, over what is published of its parents
     run show clv --failures       the rows that failed its checks, by check, with the reason
+    run show clv --quarantine     the rows that were put aside instead of being published
     """
     project = command.project()
     others = {other.label: other for other in project.buildable.values() if other.resource_type != "model"}
@@ -97,6 +101,12 @@ def show_command(
         raise NotFoundError(f'no model is named "{name}".', name=name, known=known)
     if failures:
         show_failures(project, node, run_id=run_id or "", limit=limit, output=output)
+        return
+    if quarantine:
+        path = node.table.with_suffix(SUFFIX).path(project.warehouse)
+        if not delta.is_table(path):
+            raise ProjectError(f"{name} has no quarantine: no row of it was ever put aside.")
+        print_rows(*delta.first_rows(path, limit), output=output)
         return
     if as_of is not None:
         text = node.raw_sql if edited and isinstance(node, Model) else f"select * from {_call(node)}"

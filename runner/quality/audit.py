@@ -88,10 +88,7 @@ class Audit:
         with self._named(node, frame, wanted=is_candidate and bool(tests)) as relations:
             queries = tuple(self._query(test, node, relations, frame) for test in tests)
             suite = replace(suite, expectations=(*suite.expectations, *queries))
-            inputs = {
-                name: frame if other == unique_id else self.warehouse.frame(self.reads(self.project.node(other).table))
-                for name, other in self.quality.references.get(unique_id, {}).items()
-            }
+            inputs = self.inputs(unique_id, frame)
             found = validate(frame, suite, inputs=inputs, label=suite.model, earlier=earlier)
             found = store_failures(self.project, self.warehouse, frame, found, run_id=self.run_id, every=self.stores)
             hidden = [column.name for column in node.columns if column.meta.get("sensitive") is True]
@@ -104,6 +101,13 @@ class Audit:
                 inputs={**inputs, suite.model: frame},
                 hidden=hidden,
             )
+
+    def inputs(self, unique_id: str, frame: DataFrame) -> dict[str, DataFrame]:
+        """Returns the tables that a table's checks compare with, by their names; `frame` where it is the table itself."""
+        return {
+            name: frame if other == unique_id else self.warehouse.frame(self.reads(self.project.node(other).table))
+            for name, other in self.quality.references.get(unique_id, {}).items()
+        }
 
     @contextmanager
     def _named(self, node: Model | SourceTable, frame: DataFrame, *, wanted: bool) -> Iterator[dict[str, Relation]]:

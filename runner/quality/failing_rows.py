@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
+from expectations.setting_aside import EXIST_IN, UNIQUE
 from runner import delta
 from runner.explain import first_words, from_spark
 from runner.names import TableRef
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 SUFFIX = "__failures"
 RUNS_KEPT = 10  # of one model
 _LONGEST = 20_000  # characters of one row's JSON
-_UNIQUE = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
-_EXIST_IN = "expect_column_values_to_exist_in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +83,9 @@ def rows_failing(frame: DataFrame, result: CheckResult, inputs: Mapping[str, Dat
     if result.failing:
         return frame.where(result.failing)
     kept = frame.where(expectation.where) if expectation.where else frame
-    if expectation.type in _UNIQUE:
+    if expectation.type in UNIQUE:
         return _repeated(kept, expectation)
-    if expectation.type == _EXIST_IN and expectation.arguments["to"] in inputs:
+    if expectation.type == EXIST_IN and expectation.arguments["to"] in inputs:
         return kept.join(_orphans(kept, expectation, inputs), _value(expectation) == F.col("__orphan"), "left_semi")
     return None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from expectations.catalogue import definitions
+from expectations.setting_aside import QUARANTINE
 from expectations.suite import GENERIC, Expectation, Suite, from_generic_test, load_suites
 from runner.errors import FormatError, NotFoundError, ProjectError
 from runner.graph import Graph
@@ -121,6 +122,8 @@ def load_quality(project: Project) -> Quality:
             )
         if node.columns:
             found.check_columns([column.name for column in node.columns])
+        if wrong := _cannot_quarantine(found, node):
+            raise FormatError(wrong)
         suites[node.unique_id] = found
         references[node.unique_id] = {}
         for name in found.references:
@@ -143,6 +146,22 @@ def load_quality(project: Project) -> Quality:
             references.setdefault(tables[-1], {})[project.node(table).label] = table
         ordered.append((test, tuple(tables)))
     return Quality(suites=suites, references=references, graph=Graph(edges), queries=tuple(ordered))
+
+
+def _cannot_quarantine(suite: Suite, node: Model | SourceTable) -> str:
+    """Returns why rows of a table cannot be put aside by its suite; empty where they can, or nothing asks for it."""
+    place = next((one.place for one in suite.expectations if one.on_failure == QUARANTINE), "")
+    if not place:
+        return ""
+    if isinstance(node, SourceTable):
+        return (
+            f"{place}: {suite.model} is a landed table, and its landing has a quarantine already. Leave on_failure out."
+        )
+    kind = node.config.materialized
+    if kind in ("view", "snapshot"):
+        why = "has no rows of its own" if kind == "view" else "keeps every state of a row, also bad ones"
+        return f"{place}: {suite.model} is a {kind}, which {why}: nothing can be put aside. Leave on_failure out."
+    return ""
 
 
 def _written(project: Project, by_label: Mapping[str, Model | SourceTable]) -> dict[str, Suite]:

@@ -126,7 +126,11 @@ def check_digests(suite: Suite | None) -> dict[str, str]:
     """Returns the digest of each check by a name that people know it by."""
     found: dict[str, str] = {}
     for one in suite.expectations if suite else ():
-        said = {each.name: getattr(one, each.name) for each in dataclasses.fields(one) if each.name not in _SAID_ONLY}
+        said: dict[str, Any] = {
+            each.name: getattr(one, each.name) for each in dataclasses.fields(one) if each.name not in _SAID_ONLY
+        }
+        if one.on_failure != "stop":
+            said |= {"on_failure": one.on_failure, "keep": one.keep}
         on = f"({', '.join(one.columns)})" if one.columns else ""
         name = base = one.name or f"{one.type}{on}"
         number = 2
@@ -137,7 +141,7 @@ def check_digests(suite: Suite | None) -> dict[str, str]:
     return found
 
 
-_SAID_ONLY = {"place", "description", "name", "failing_rows"}
+_SAID_ONLY = {"place", "description", "name", "failing_rows", "on_failure", "keep"}
 
 
 def engine(project: Project) -> dict[str, str]:

@@ -52,6 +52,12 @@ class Work:
             result.unique_id.rsplit(".", 1)[-1]: result for result in builder.run(project.select(select, kinds=kinds))
         }
 
+    def check(self, *select: str) -> dict[str, NodeResult]:
+        """Checks what is published."""
+        project = load_project(self.root)
+        builder = Builder(project, load_quality(project), self.spark, run_id="run-1", options=BuildOptions(threads=2))
+        return {result.unique_id.rsplit(".", 1)[-1]: result for result in builder.check(project.select(select))}
+
     def ok(self, *select: str, **options: Any) -> NodeResult:
         """Builds; every node must succeed. Returns the result of `m`, or of the only node."""
         results = self.build(*select, **options)
