@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from expectations.setting_aside import QUARANTINE
 from runner import materialize
 from runner.baselines import last_good
 from runner.batches import BatchResults
@@ -197,7 +198,9 @@ class Builder:
         if self.options.reuse and decision.act == "reuse":
             return reused(decision)
         if unique_id.startswith("source.") or (self.options.reuse and decision.act == "recheck"):
-            return replace(self._check_again(unique_id), why=decision.why)
+            again = replace(self._check_again(unique_id), why=decision.why)
+            if not _would_go_aside(again):
+                return again
         with tagged(self.warehouse.spark, self.run_id, pool=unique_id):
             return replace(self._build_model(unique_id), why=decision.why)
 
@@ -469,6 +472,12 @@ class Builder:
         return compile_model(
             self.project, model, is_incremental=incremental, database=database, flags=flags, relations=relations
         )
+
+
+def _would_go_aside(result: NodeResult) -> bool:
+    """True where published rows fail a check that puts rows into quarantine: building the model does that."""
+    found = result.checks.results if result.checks is not None and result.stops else ()
+    return any(one.blocking and one.expectation.on_failure == QUARANTINE for one in found)
 
 
 _COMMAND = {"model": "models --select +", "seed": "seed --select ", "snapshot": "snapshot --select "}

@@ -13,13 +13,14 @@ import fcntl
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from runner import delta
 from runner.errors import ContractError
@@ -29,6 +30,9 @@ from runner.warehouse import is_view, keep_only_view, withdraw_view
 _FOLDER = "_sluice"
 _RECORD = "published_set"  # no `.json`: those are journals
 _LOCK = "publishing.lock"
+_TRIES = 5
+_BETWEEN = 0.2  # seconds
+_Read = TypeVar("_Read")
 
 
 def _nothing() -> None:
@@ -118,6 +122,27 @@ def recover(warehouse: Path) -> Iterator[Recovered]:
 def publishing(warehouse: Path) -> bool:
     """True where a set is being published, or one that was not finished waits to be taken back."""
     return bool(_journals(warehouse))
+
+
+def of_one_moment(warehouse: Path, read: Callable[[], _Read]) -> tuple[_Read, bool]:
+    """Returns what `read` gives, and whether it read whole sets: none began or ended being published meanwhile.
+
+    A reader of several tables may meet the milliseconds in which a set is published, and read one table before and
+    another one after. It reads again then; a query that takes longer than sets are apart is given up after some tries.
+    """
+    for attempt in range(_TRIES):
+        before = _mark(warehouse)
+        found = read()
+        if not before[0] and _mark(warehouse) == before:
+            return found, True
+        if attempt + 1 < _TRIES:
+            time.sleep(_BETWEEN)
+    return found, False
+
+
+def _mark(warehouse: Path) -> tuple[list[Path], Any]:
+    """Returns what differs after every beginning and every end of a set."""
+    return _journals(warehouse), last_set(warehouse).get("id")
 
 
 def last_set(warehouse: Path) -> Mapping[str, Any]:

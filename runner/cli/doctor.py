@@ -44,6 +44,7 @@ def _checks(command: Command) -> list[tuple[str, Callable[[], str]]]:
         ("disk", _disk),
         ("services", _services),
         ("project", lambda: _project(command)),
+        ("publishing", lambda: _publishing(command)),
         ("spark", lambda: _spark(command)),
         *_store_checks(command),
     ]
@@ -96,6 +97,19 @@ def _project(command: Command) -> str:
     project = command.project()
     suites = len(command.quality().suites)
     return f"{project.files.name}: {len(project.models)} models, {len(project.sources)} sources, {suites} tables with checks"
+
+
+def _publishing(command: Command) -> str:
+    """Returns how the last set of tables ended; what a dead process left of one was mended when the project was opened."""
+    from runner.journal import last_set, publishing
+
+    warehouse = command.project().warehouse
+    if publishing(warehouse):
+        return "another process publishes several tables together just now"
+    found = last_set(warehouse)
+    if not found:
+        return "each table by itself so far; several together: run models --publish together"
+    return f"the last set of tables was {found['outcome']} at {found['at'][:19]} UTC; none is half done"
 
 
 def _spark(command: Command) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from runner import delta
@@ -13,6 +15,7 @@ from runner.cli.session import Command, project_options, say, select_options
 from runner.compile import compile_model, compile_text, write_compiled
 from runner.errors import NotFoundError, ProjectError
 from runner.jinja.database import Database, NeedsSparkError
+from runner.journal import of_one_moment
 from runner.materialize import goes_on
 from runner.mentions import tables_in
 from runner.model import Model, SourceTable
@@ -200,12 +203,20 @@ def _run_query(
         named = tables_in(project, sql)
         if then is not None:
             replay.define(warehouse, then, [node.unique_id for node in project.nodes() if node.table in named])
-        for ref in named:
-            warehouse.register(ref)
-        try:
+
+        def read() -> tuple[list[str], list[dict[str, Any]]]:
+            for ref in named:
+                warehouse.register(ref)
             frame = spark.sql(sql).limit(limit)
-            rows = [row.asDict(recursive=True) for row in frame.collect()]
+            return frame.columns, [row.asDict(recursive=True) for row in frame.collect()]
+
+        try:
+            (columns, rows), whole = of_one_moment(project.warehouse, read)
+        except ProjectError:
+            raise
         except Exception as error:
             place = str(model.path) if model else "query"
             raise ProjectError(f"{place}: {first_words(error)}") from error
-        print_rows(frame.columns, rows, output=output)
+        if not whole:
+            say("run: tables were published while this was read: its rows may be of two runs. Ask again.")
+        print_rows(columns, rows, output=output)

@@ -21,6 +21,7 @@ from runner.journal import (
     Step,
     check_unchanged,
     last_set,
+    of_one_moment,
     publish_together,
     publishing,
     recover,
@@ -221,3 +222,30 @@ def test_nobody_takes_back_what_a_living_process_publishes(tmp_path: Path) -> No
     publish_together(tmp_path, new_set(tmp_path, done=look))
     assert seen == [True, []]
     assert standing(tmp_path) == NEW
+
+
+def test_a_reader_of_several_tables_reads_whole_sets(tmp_path: Path) -> None:
+    old_set(tmp_path)
+    looks: list[dict[str, str]] = []
+
+    def read() -> dict[str, str]:
+        first = standing(tmp_path)
+        if not looks:  # a set is published between the reader's first table and its last
+            publish_together(tmp_path, new_set(tmp_path))
+            first |= {"fresh_view": standing(tmp_path)["fresh_view"]}
+        looks.append(first)
+        return first
+
+    assert of_one_moment(tmp_path, read) == (NEW, True)
+    assert looks[0] == OLD | {"fresh_view": "select 2"}  # what it would have seen
+    assert len(looks) == 2
+
+    def meets_each_time() -> dict[str, str]:
+        publish_rows(tmp_path / "s/other", 1) if not exists(tmp_path / "s/other") else None
+        step = Step(
+            label="x", table=tmp_path / "s/other", act=lambda journal: publish_rows(tmp_path / "s/other", 3, journal)
+        )
+        publish_together(tmp_path, [step])
+        return standing(tmp_path)
+
+    assert of_one_moment(tmp_path, meets_each_time) == (NEW, False)

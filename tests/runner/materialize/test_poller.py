@@ -16,8 +16,10 @@ from polling import Seen, reading
 
 from runner import delta
 from runner.build import Builder, BuildOptions
+from runner.names import TableRef
 from runner.project.parse import load_project
 from runner.quality import load_quality
+from runner.quality.failing_rows import read_failing_rows
 
 if TYPE_CHECKING:
     from conftest import Work
@@ -119,6 +121,12 @@ def test_readers_of_every_materialization_see_no_failing_build(work: Work) -> No
             assert set(ended) == set(names)
             assert {result.split()[0] for result in ended.values()} <= {"error", "withheld"}, ended
             failing += len(ended)
+            if fault == "rows":  # a check failed: of each materialization the rows are kept with the reason
+                for name in names:
+                    kept = read_failing_rows(work.root / "warehouse", TableRef("marts", name))
+                    assert [one.values["kind"] for one in kept] == ["bad"], (name, ended[name])
+                    assert {one.status for one in kept} == {"fail"}
+                    assert all("id" in one.reason for one in kept), kept
     assert failing == ROUNDS * len(FAULTS) * len(names) == ROUNDS * 44
     sys.stdout.write(f"{failing} failing builds, {seen.looks} looks at {len(names)} tables\n")  # seen with -s
     assert seen.looks > 20
