@@ -26,6 +26,8 @@ from expectations.checks import (
     series,
     slices,
     source,
+    store,
+    trend,
 )
 from expectations.definition import Argument, Definition
 
@@ -55,6 +57,8 @@ CUSTOM: tuple[Definition, ...] = (
     mixture.APART,
     baskets.BASKETS,
     query.QUERY,
+    *trend.TRENDS,
+    store.MATCH,
 )
 
 

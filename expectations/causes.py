@@ -52,10 +52,12 @@ FUNNEL_ORDERS = "the last stage counts something else than orders"
 CONSTANT_SERIES = "a constant series"
 RENAMED = "a field under a new name"
 UNDECLARED = "fields outside the contract"
+STORE = "landed rows that are not those of the store"
 CONTRACT = "records that break the contract of sources.yml"
 RECONCILE = "figures that do not reconcile"
 RULE = "rows that break a rule"
 SHARE = "a share outside its limits"
+STALE = "data that stopped arriving"
 TREND = "a break with the table's own history"
 OUTSIDE = "values outside their limits"
 FIGURE = "a figure outside its limits"
@@ -439,6 +441,13 @@ CAUSES: tuple[Cause, ...] = (
         "contract",
     ),
     _cause(
+        "store",
+        STORE,
+        "The store holds other records than those that landed of it.",
+        "Land the table again, all of it, and ask why records were lost or changed.",
+        "expect_rows_to_be_matched",
+    ),
+    _cause(
         "contract",
         CONTRACT,
         "Records could not be read as sources.yml says, and were put aside.",
@@ -463,6 +472,12 @@ CAUSES: tuple[Cause, ...] = (
         SHARE,
         "The share of rows that satisfy a condition left its limits.",
         "Find when the share changed: compare it by day, then by referrer or device.",
+    ),
+    _cause(
+        "stale",
+        STALE,
+        "The newest row, or the last landing, is older than the suite or sources.yml allows.",
+        "See whether the source still writes, and whether it was landed (run source freshness).",
     ),
     _cause(
         "trend",

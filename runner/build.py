@@ -29,6 +29,7 @@ from runner.model import Model, SourceTable
 from runner.names import TableRef
 from runner.project.parse import Project
 from runner.quality.audit import Audit
+from runner.quality.fresh import with_freshness
 from runner.quarantine import with_quarantine
 from runner.retries import policy_of, retrying
 from runner.row_quarantine import Split, split, still_apart, told
@@ -99,6 +100,7 @@ class Builder:
         }
         self.notes: list[str] = []  # what a person should know of the run, beside its results
         self.failed_hook = ""
+        self._builds = False  # it builds: a landed table that is old is told, and stops nothing
         self._stopping = threading.Event()  # set by Ctrl-C: what is between two jobs goes no further
 
     def run(
@@ -114,6 +116,7 @@ class Builder:
         Args:
             failed: something failed before, and nothing is published of a run that publishes together.
         """
+        self._builds = True
         models = [self._model(node) for node in nodes if not node.startswith("source.")]
         self._compiled = {
             model.unique_id: compiled for model in models if (compiled := self._compile(model)) is not None
@@ -363,6 +366,7 @@ class Builder:
             assert checks is not None
             if isinstance(node, SourceTable):
                 checks = with_quarantine(checks, node, self.warehouse)
+                checks = with_freshness(checks, self.project, node, self.warehouse.spark, blocks=not self._builds)
             elif suite := self.quality.suites.get(unique_id):
                 checks = still_apart(self.warehouse.root, node, checks, suite)
         except MissingTableError as error:

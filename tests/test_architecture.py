@@ -35,6 +35,7 @@ LAYERS = (
     "compile",
     "explain",
     "freshness",
+    "store_match",
     "materialize",
     "execute",
     "retries",

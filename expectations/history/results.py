@@ -103,8 +103,8 @@ def rows_of(run: Run, result: SuiteResult, *, version: int | None, is_published:
             "status": one.status,
             "observed": one.observed,
             "numbers": list(_numbers(one.numbers).items()),
-            "row_count": result.rows,
-            "failing_count": one.failing_count,
+            "row_count": _whole(result.rows),
+            "failing_count": _whole(one.failing_count),
             "cause": one.cause,
             "message": one.message[:_LONGEST],
             "seconds": one.seconds,
@@ -112,6 +112,10 @@ def rows_of(run: Run, result: SuiteResult, *, version: int | None, is_published:
         }
         for name, one in zip(ids, result.results, strict=True)
     ]
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def _numbers(numbers: Mapping[str, Any]) -> dict[str, float]:

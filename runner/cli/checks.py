@@ -54,6 +54,8 @@ _KINDS = ("model", "seed", "snapshot", "source")
 @_THREADS
 @_STORE
 @click.option("--data-docs", is_flag=True, help="Write Great Expectations' Data Docs as well.")
+@click.option("--propose", metavar="MODEL", help="Check nothing: draft a suite of a published table, and print it.")
+@click.option("--write", is_flag=True, help="With --propose: write it to expectations/suites, where there is none yet.")
 @project_options
 @defer_options
 def checks_command(
@@ -63,12 +65,28 @@ def checks_command(
     threads: int | None,
     store_failures: bool,
     data_docs: bool,
+    propose: str | None,
+    write: bool,
 ) -> int:
     """Check what is published, models and landed tables, and write the validation report. Builds nothing.
 
     Suites of expectations/suites, tests of property files and of tests/*.sql are one set.
+
+    \b
+    run checks                      all
+    run checks --select clv+        of clv and what depends on it
+    run checks --propose clv        a draft of a suite: what is true of clv, and of its earlier versions
     """
+    if propose is not None:
+        from runner.cli.propose import propose_suite
+
+        if select or exclude:
+            raise ProjectError("--propose drafts the suite of one table: leave the selectors away.")
+        return propose_suite(command, propose, write=write)
+    if write:
+        raise ProjectError("--write goes with --propose: run checks --propose clv --write")
     from runner.build import Builder, BuildOptions
+    from runner.quality.store import asks_stores
 
     project = command.project()
     quality = chosen_quality(command, select, exclude)
@@ -80,7 +98,10 @@ def checks_command(
     start_deferring(command, nodes, quality, read_only=True, as_published=True)
     project = command.project()
     options = BuildOptions(threads=threads or project.files.target.threads, store_failures=store_failures)
-    with command.spark(checks=True) as spark, Teller(project, nodes) as teller:
+    stores = bool(project.files.target.stores) and asks_stores(
+        [quality.suites[one] for one in nodes if one in quality.suites]
+    )
+    with command.spark(checks=True, stores=stores) as spark, Teller(project, nodes) as teller:
         builder = Builder(project, quality, spark, run_id=command.invocation_id, options=options)
         results = builder.check(nodes, started=teller.started, ended=teller.ended)
     return finish(command, results, verb="tables checked", data_docs=data_docs)

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.session import Command, project_options, say
+from runner.cli.session import Command, invocation, project_options, say
 from runner.contracts import contract_of
 from runner.errors import NotFoundError, ProjectError
+from runner.execute import NodeResult
 from runner.model import SourceTable
 from runner.project.parse import Project
+from runner.quality.store import as_result
 from runner.session.jobs import interruptible, parallelism
+from runner.store_match import match_store, store_source
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -120,6 +123,7 @@ def ingest_command(
                 landing.land(spark, landing.skip_unchanged())
             differs = landing.reconcile(spark) if reconciled else []
     landing.write_artifact(command)
+    _keep(command, landing)
     say(f"run: {len(tables) - len(failed)} of {len(tables)} tables landed in {command.elapsed:.1f} s.")
     return 2 if failed else 1 if differs else 0
 
@@ -138,8 +142,22 @@ def reconcile_command(command: Command, sources: tuple[str, ...], partitions: in
     landing = Landing(project, tables, Origin.of(project, "stores", partitions=partitions))
     with command.spark(stores=True) as spark:
         differs = landing.reconcile(spark)
+    _keep(command, landing)
     say(f"run: {len(tables) - len(differs)} of {len(tables)} tables agree with their store; {command.elapsed:.1f} s.")
     return 1 if differs else 0
+
+
+def _keep(command: Command, landing: Landing) -> None:
+    """Keeps what comparisons with the stores said beside the results of all other checks."""
+    from datetime import UTC, datetime, timedelta
+
+    from runner.quality.history import keep_results
+
+    run_at = datetime.now(UTC) - timedelta(seconds=command.elapsed)
+    asked = invocation()[0]
+    note = keep_results(command.project(), landing.compared, run_id=command.invocation_id, run_at=run_at, command=asked)
+    if note:
+        say(f"run: warning: {note}")
 
 
 def chosen_tables(project: Project, words: Sequence[str]) -> list[SourceTable]:
@@ -172,6 +190,7 @@ class Landing:
         self._project = project
         self._tables = tables
         self._folder = self.origin.folder or project.files.target.data
+        self.compared: list[NodeResult] = []  # what comparisons with the stores said, as checks
         self._snapshot: Snapshot | None = None
         self._sources: dict[str, StoreSource] = {}
         self._cuts: dict[str, StoreCut] = {}
@@ -232,26 +251,21 @@ class Landing:
             say(f"{word}  {first}")
             for line in rest:
                 say(f"{'':<10}{line}")
+            self.compared.append(as_result(table, found))
             if not found.is_equal:
                 say(f"{'':<10}land it again: run ingest {table.label} --full --force")
                 differs.append(table.label)
         return differs
 
     def _compare(self, spark: SparkSession, table: SourceTable) -> Reconciliation:
-        from ingest.landing import workers_errors
-        from ingest.reconcile import reconcile
-        from runner import delta
-
-        contract = contract_of(table)
-        path = contract.ref.path(self._project.warehouse)
-        said = delta.metadata(path)
-        if said.get("kind") != "landing":
-            raise ProjectError(f"{table.label} has not been landed. Land it: run ingest {table.label}")
-        source = self._source(table.store)
-        with workers_errors():
-            cut = self._cut_of(said) or source.cut(self._taken().taken_at)
-            stored = source.read(spark, contract, cut, partitions=self._partitions(spark))
-            return reconcile(spark, contract, stored, path)
+        return match_store(
+            self._project,
+            spark,
+            table,
+            source=self._source(table.store),
+            taken_at=self._taken().taken_at,
+            partitions=self._partitions(spark),
+        )
 
     def write_artifact(self, command: Command) -> None:
         """Writes `target/sources.json`: of what moment each landed table is, and whether it is fresh."""
@@ -327,17 +341,6 @@ class Landing:
                     say(f"{click.style('note    ', fg='yellow')}  {store}: {cut.note}")
         return self._cuts[table.store]
 
-    def _cut_of(self, said: dict[str, Any]) -> StoreCut | None:
-        """Returns the moment of a standing landing where the store can still be read as of it."""
-        from datetime import datetime
-
-        from ingest.store_source import StoreCut
-
-        cut = said.get("cut") or {}
-        if cut.get("kind") != "write_time":
-            return None  # a server keeps its snapshots for minutes only
-        return StoreCut(**{**cut, "taken_at": datetime.fromisoformat(cut["taken_at"])})
-
     def _tell(self, table: SourceTable, landed: Landed) -> None:
         counts = landed.counts
         word = click.style(
@@ -357,29 +360,6 @@ class Landing:
         lines = landed.drift.lines() if landed.drift else []
         for line in [*landed.notes, *(line for line in lines if not line.startswith(tuple(said)))]:
             say(f"{'':<10}{line.removeprefix(f'{table.label}: ')}")
-
-
-def store_source(project: Project, store: str) -> StoreSource:
-    """Returns the reader of a store that the target names.
-
-    Raises:
-        ProjectError: the target does not name it.
-    """
-    from runner.connections import open_stores
-
-    stores = open_stores(project)
-    if store == "mongodb" and stores.mongodb is not None:
-        from ingest.mongodb.source import MongoSource
-
-        return MongoSource(stores.mongodb)
-    if store == "hbase" and stores.hbase is not None:
-        from ingest.hbase.source import HBaseSource
-
-        return HBaseSource(stores.hbase)
-    raise ProjectError(
-        f'{project.files.target.place}: the target "{project.files.target.name}" does not say how to reach "{store}". '
-        'Give it under its "stores".'
-    )
 
 
 def _changed(landed: Landed) -> str:

@@ -15,6 +15,7 @@ from runner.names import TableRef
 from runner.project.parse import Project
 from runner.quality.failing_rows import keep_failing_rows
 from runner.quality.gather import Quality
+from runner.quality.history import facts_of
 from runner.quality.rendered import query_of, tables_of
 from runner.quality.stored import store_failures
 from runner.warehouse import Warehouse
@@ -89,7 +90,8 @@ class Audit:
             queries = tuple(self._query(test, node, relations, frame) for test in tests)
             suite = replace(suite, expectations=(*suite.expectations, *queries))
             inputs = self.inputs(unique_id, frame)
-            found = validate(frame, suite, inputs=inputs, label=suite.model, earlier=earlier)
+            facts = facts_of(self.project, node, self.warehouse.spark)
+            found = validate(frame, suite, inputs=inputs, label=suite.model, earlier=earlier, facts=facts)
             found = store_failures(self.project, self.warehouse, frame, found, run_id=self.run_id, every=self.stores)
             hidden = [column.name for column in node.columns if column.meta.get("sensitive") is True]
             return keep_failing_rows(

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from expectations.suite import load_suite
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 EDITED = ("models", "macros", "sources.yml", "project.yml", "expectations")
 
@@ -81,6 +83,15 @@ def test_the_demo_is_green_and_its_figures_repeat(place: Callable[[str], Workpla
     code, said = shop.run("models", "--select", "clv+", "--exclude", "customer_segments")
     assert code == 0, said
     assert "clv_tiers (table)" in said
+    code, said = shop.run("history", "clv", "--checks")
+    assert code == 0 and "lifetime value is not past spend" in said
+    code, said = shop.run("checks", "--propose", "stg_mongodb__transactions")
+    assert code == 0, said
+    drafted = shop.root / "target" / "drafted.yml"
+    drafted.write_text(said[said.index("# Drafted from") : said.rindex("run: ")], encoding="utf-8")
+    proposed = {(one.type, one.column) for one in load_suite(drafted).expectations}
+    assert ("expect_column_values_to_match_regex", "transaction_id") in proposed
+    assert ("expect_column_values_to_exist_in", "user_id") in proposed
     for name in ("manifest.json", "run_results.json", "catalog.json"):
         assert json.loads((shop.root / "target" / name).read_text(encoding="utf-8"))["metadata"]["dbt_schema_version"]
 
