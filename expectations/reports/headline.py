@@ -43,6 +43,9 @@ def headline(report: Report) -> Headline:
         text, more = (text, f"{more} {said}.") if failed or broken else (said, more)
     elif report.unit_tests:
         more = f"{more} {count(len(report.unit_tests))} unit tests passed."
+    held = sum(one.status != "fail" and one.model in report.run.withheld for one in report.tables)
+    if held:
+        more += f" {_tables(held)} that passed {'was' if held == 1 else 'were'} not published either: this run publishes all or nothing."
     if skipped := [one.name for one in report.unbuilt if one.skipped]:
         more += f" {_tables(len(skipped))} below {'was' if len(skipped) == 1 else 'were'} left as {'it was' if len(skipped) == 1 else 'they were'}."
     bad = bool(failed or broken or units)

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,10 @@ from expectations.reports.runs import (
     write_summary,
 )
 from expectations.reports.values import Report
+
+_NEW, _OLD = ".new-", ".old-"  # beginnings of names of what is being written and what is being removed
+_LEFT = 3_600.0  # seconds after which such a thing is a killed run's
+_TRIES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,8 @@ def write_report(report: Report, folder: Path, *, clean: Callable[[str], str] = 
         clean: is given every text before it is written, to blot out secrets.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    _clear_leftovers(folder)
+    made = Path(tempfile.mkdtemp(prefix=_NEW, dir=folder))
     try:
         made.chmod(0o755)
         _write_files(report, made, clean)
@@ -57,7 +64,7 @@ def write_report(report: Report, folder: Path, *, clean: Callable[[str], str] = 
         _replace(made, place)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-    copy = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    copy = Path(tempfile.mkdtemp(prefix=_NEW, dir=folder))
     try:
         shutil.copytree(place, copy, dirs_exist_ok=True)
         _replace(copy, folder / LATEST)
@@ -81,19 +88,30 @@ def _write_files(report: Report, folder: Path, clean: Callable[[str], str]) -> N
 
 
 def _replace(made: Path, place: Path) -> None:
-    """Puts a folder where another one may be."""
-    if place.exists():
-        old = Path(tempfile.mkdtemp(prefix=".old-", dir=place.parent))
-        place.rename(old / "old")
-        made.rename(place)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        made.rename(place)
+    """Puts a folder where another one may be, also while another run does the same."""
+    for _ in range(_TRIES):
+        try:
+            made.rename(place)
+            return
+        except OSError:  # one is there
+            old = Path(tempfile.mkdtemp(prefix=_OLD, dir=place.parent))
+            with suppress(OSError):  # another run was faster
+                place.rename(old / "old")
+            shutil.rmtree(old, ignore_errors=True)
+    raise OSError(f"{place}: the report cannot be put there: other runs write it all the time.")
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Removes what killed runs left half-written."""
+    for path in [*folder.glob(f"{_NEW}*"), *folder.glob(f"{_OLD}*")]:
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _LEFT:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _write_whole(path: Path, text: str) -> None:
     """Writes a file so that nobody reads a half of it."""
-    handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_NEW, dir=path.parent)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     Path(name).chmod(0o644)

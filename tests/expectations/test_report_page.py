@@ -200,3 +200,19 @@ def test_names_in_a_sentence(names: list[str], text: str) -> None:
 def test_long_names_may_break_and_stay_text() -> None:
     assert breakable("stg_mongodb__users.id (a)") == "stg_<wbr>mongodb__<wbr>users.<wbr>id (<wbr>a)"
     assert breakable("<a>_b") == "&lt;a&gt;_<wbr>b"
+
+
+def test_what_passed_but_was_not_published_with_the_others_is_told() -> None:
+    run = RunInfo(run_id="r", withheld=("session_durations", "clv"))
+    report = Report(run=run, tables=(bad(), good()))
+    assert headline(report).more == (
+        "Readers still see its last good version. 1 table passed. 3 checks in all. "
+        "1 table that passed was not published either: this run publishes all or nothing."
+    )
+    assert '<span class="badge warn">not published with the others</span>' in render_page(report)
+
+
+def test_the_page_says_how_to_see_the_rows_that_are_kept() -> None:
+    kept = result(failing_rows=({"id": 1},), failing_count=400, kept=100)
+    page = render_page(Report(run=RunInfo(run_id="r"), tables=(SuiteResult(model="clv", results=(kept,)),)))
+    assert "<p>100 of them are kept: <code>run show clv --failures</code></p>" in page

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import os
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -92,3 +95,23 @@ def test_a_summary_says_the_run_in_one_line(tmp_path: Path) -> None:
         "checks": 4,
         "command": "run models clv+",
     }
+
+
+def test_runs_that_end_at_once_all_have_their_report(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        written = list(pool.map(lambda hours: write_report(at(hours, tables=(good(),)), tmp_path), range(24)))
+    for one in written:
+        assert sorted(path.name for path in one.page.parent.iterdir()) == FILES
+    assert sorted(path.name for path in (tmp_path / "latest").iterdir()) == FILES
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    write_report(at(24), tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert page.count('<th scope="row">') == 25
+
+
+def test_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
+    for name, age in ((".new-killed", 7_200), (".old-killed", 7_200), (".new-at-work", 60)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    write_report(at(0), tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == [".new-at-work"]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import pytest
 from deltalake import write_deltalake
@@ -110,3 +111,14 @@ def test_fail_fast_starts_nothing_after_a_failure(run: Run, place: Path) -> None
     }
     left = next(one for one in read_records(load_project(place))[0].nodes if one["status"] == "skipped")
     assert left["message"] == "left out: another test failed first (--fail-fast)"
+
+
+def test_tests_write_the_validation_report(run: Run, place: Path) -> None:
+    assert run("test")[0] == 1
+    folder = place / "target" / "quality" / "latest"
+    root = ElementTree.parse(folder / "junit.xml").getroot()
+    found = {suite.get("name"): (suite.get("tests"), suite.get("failures")) for suite in root}
+    assert found == {"a": ("2", "1"), "b": ("1", "0"), "unit tests of a": ("1", "1"), "unit tests of b": ("1", "0")}
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert (report["run"]["command"], report["headline"]) == ("run test", "1 of 2 tables fails: a")
+    assert report["more"].endswith("1 of 2 unit tests fails.")
