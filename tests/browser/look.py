@@ -78,6 +78,10 @@ def look(browser: Browser, address: str, folder: Path) -> dict[str, Any]:
         seen["skip"] = [first, page.evaluate("document.activeElement.id")]
     if page.locator("#search").count():
         seen["search"] = {words: searched(page, words) for words in ("slow", "clv", "no such check", "")}
+        if page.locator("details.card").count():
+            page.evaluate("location.hash = document.querySelector('details.card').id")
+            page.wait_for_selector("details.card[open]", timeout=5_000)
+            seen["revealed"] = True
         without = opened(browser, address, seen, java_script_enabled=False)
         seen["search_without_script"] = without.locator("#search").is_visible()
     return seen

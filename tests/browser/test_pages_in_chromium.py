@@ -84,6 +84,10 @@ def test_the_search_box_filters_checks(seen: Seen) -> None:
     assert found[""] == {"said": "", "tables": ["session_durations", "reported", "clv"], "rows": 0}
 
 
+def test_a_link_to_a_folded_warning_unfolds_it(seen: Seen) -> None:
+    assert seen["faulty"]["revealed"] is True
+
+
 def test_without_script_there_is_no_dead_search_box(seen: Seen) -> None:
     assert seen["faulty"]["search_without_script"] is False
 

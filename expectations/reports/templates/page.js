@@ -1,5 +1,11 @@
 (() => {
   "use strict";
+  const reveal = () => {
+    const aim = document.getElementById(location.hash.slice(1));
+    if (aim && aim.tagName === "DETAILS") aim.open = true;
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
   const box = document.getElementById("search");
   if (!box) return;
   box.closest("form").hidden = false;
