@@ -121,7 +121,10 @@ class Recorder:
     Attributes:
         asked: the queries, in order.
         used: True where anything was asked, be it only a table's columns.
+        pretends: what a template says after it has asked is not so.
     """
+
+    pretends = True
 
     def __init__(self, root: Path) -> None:
         self._logs = Introspection(root)

@@ -78,6 +78,7 @@ class Command:
         """Returns the project as its own target has it."""
         if self._project is None:
             self._project = open_project(self.root(), target=self.target, variables=self.variables)
+            self._project.renderer.macros.heard = _once()
             for warning in self._project.warnings:
                 say(f"run: warning: {warning}")
             if any((self._project.warehouse / "_sluice").glob("*.json")):  # a set that is being published, or was
@@ -235,6 +236,20 @@ class Command:
             small=input_bytes(files.target) < SMALL_BYTES,
             idle_seconds=_idle_seconds(),
         )
+
+
+def _once() -> Callable[[str], None]:
+    """Returns what tells a template's message, each text once: a template is rendered to decide, to check and to build."""
+    from runner.jinja.render import scrubbed
+
+    told: set[str] = set()
+
+    def tell(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            say(scrubbed(message))
+
+    return tell
 
 
 def _idle_seconds() -> float:

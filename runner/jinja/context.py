@@ -86,8 +86,8 @@ class VarCall:
 class Exceptions:
     """`exceptions.raise_compiler_error`, `exceptions.warn` and the like."""
 
-    def __init__(self, captured: Captured) -> None:
-        self._captured = captured
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
 
     def raise_compiler_error(self, message: str, node: Any = None) -> NoReturn:
         raise ProjectError(str(message).strip())
@@ -105,7 +105,7 @@ class Exceptions:
         raise ProjectError(f"{relation} is no {expected_type}.")
 
     def warn(self, message: str, node: Any = None) -> str:
-        self._captured.messages.append(str(message))
+        self._tell(f"warning: {message}")
         return ""
 
     def warn_snapshot_timestamp_data_types(self, *_: Any) -> str:
@@ -222,7 +222,7 @@ class Rendering:
             "should_full_refresh": lambda: bool(scope.config.get("full_refresh") or scope.flags.get("FULL_REFRESH")),
             "log": self._log,
             "print": lambda message: self._log(message, info=True),
-            "exceptions": Exceptions(captured),
+            "exceptions": Exceptions(self._tell),
             "execute": scope.execute,
             "model": dict(scope.model),
             "project_name": scope.project,
@@ -269,8 +269,14 @@ class Rendering:
 
     def _log(self, message: Any, info: bool = False) -> str:
         if info:
-            self.captured.messages.append(str(message))
+            self._tell(str(message))
         return ""
+
+    def _tell(self, message: str) -> None:
+        self.captured.messages.append(message)
+        made_up = self.captured.queried and getattr(self.scope.database, "pretends", False)
+        if self.scope.execute and not made_up:
+            self.macros.heard(message)
 
     def _run_started_at(self) -> datetime:
         self.captured.clock = True

@@ -79,6 +79,9 @@ class Macros:
         root: the project's name.
         dispatch: per namespace the packages that `adapter.dispatch` looks in, as the project file says.
         strict: names that nothing gives are refused in the project's own templates; packages are always read as dbt does.
+
+    Attributes:
+        heard: takes what templates say to people (`log(…, info=True)`, `print`, `exceptions.warn`) as they say it.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Macros:
         dispatch: Mapping[str, Sequence[str]] | None = None,
         strict: bool = True,
     ) -> None:
+        self.heard: Callable[[str], None] = lambda _: None
         self._own = Environment(strict=strict)
         self._others = Environment(strict=False)
         self.root = root

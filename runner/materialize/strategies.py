@@ -73,6 +73,7 @@ def _by_macro(work: Work, rows: DataFrame, candidate: Path, macro: str) -> None:
             text=f"{{{{ {macro}(incremental_arguments) }}}}",
             names={"incremental_arguments": arguments},
             database=work.database,
+            relations=work.relations,
         ).sql
         text = on_candidate(sql, work.model.table, candidate)
         if not changes_candidate(text, candidate):

@@ -86,6 +86,16 @@ def test_compile_inline(run: Run, write: Write, tiny: dict[str, str]) -> None:
     assert result.out == "select 2 from marts.totals\n"
 
 
+def test_what_templates_say_is_told_once(run: Run, write: Write, tiny: dict[str, str]) -> None:
+    tiny["macros/m.sql"] = "{% macro noted() %}{{ log('noted', info=true) }}{{ log('quiet') }}{% endmacro %}"
+    tiny["models/totals.sql"] = (
+        "{{ noted() }}{{ exceptions.warn('old') }}{% if not execute %}{{ print('while parsing') }}{% endif %}"
+        "{{ noted() }}{{ print('out') }}select 1 as n"
+    )
+    result = run("compile", "totals", "--project-dir", write(tiny))
+    assert (result.code, result.out, result.err) == (0, "select 1 as n\n", "noted\nwarning: old\nout\n")
+
+
 def test_vars_from_the_command_line_win(run: Run, write: Write, tiny: dict[str, str]) -> None:
     root = write(tiny)
     assert run("compile", "--inline", "{{ var('least') }}", "--vars", "{least: 9}", "--project-dir", root).out == "9\n"

@@ -111,6 +111,21 @@ def test_a_post_hook_that_asks_for_a_change_of_its_own_table_makes_it_before_the
     )
 
 
+def test_hooks_of_tables_that_are_published_together_name_their_inputs_as_they_are_called_then(work: Work) -> None:
+    work.model("select 'none' as said, 0L as n", name="log", materialized="table")
+    work.ok("log")
+    work.model("select explode(array(1, 2)) as id", name="base", materialized="table")
+    counted = "insert into marts.log select '{{ ref('base') }}', count(*) from {{ ref('base') }}"
+    asked = "insert into marts.log values ('m', {{ run_query('select max(id) from ' ~ this)[0][0] }})"
+    own = "delete from {{ this }} where id > (select max(id) from {{ ref('base') }})"
+    sql = "select id + 1 as id from {{ ref('base') }}"
+    work.model(sql, materialized="table", post_hook=[own, counted, asked])
+    results = work.build("base", "m", together=True)
+    assert {name: one.status for name, one in results.items()} == {"base": "success", "m": "success"}, results
+    assert work.rows() == [(2,)]
+    assert work.rows("log") == [("m", 2), ("marts.base", 2), ("none", 0)]
+
+
 def test_a_post_hook_that_changes_two_tables_is_made_two(work: Work) -> None:
     work.file("macros/m.sql", LOGGED)
     work.model("select 1 as id", materialized="table", post_hook="{{ trim(this) }}{{ note(this) }}")
