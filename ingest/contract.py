@@ -7,12 +7,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from pyspark.sql.types import ArrayType, DataType, LongType, MapType, StringType, StructField, StructType
-
-from ingest.datatypes import UnreadableType, read_type
+from ingest.typewords import UnreadableType, Written, parse_type
 from runner.errors import FormatError, did_you_mean
 from runner.names import TableRef
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import DataType, StructField, StructType
 
 RESCUED = "_rescued"
 SNAPSHOT_ID = "_snapshot_id"
@@ -28,15 +30,15 @@ POSITION = "_position"
 # How many records the reader cut, on the first row of each batch and 0 on the others: its sum is the count read.
 COUNTED = "_counted"
 
-QUARANTINE_FIELDS = (
-    StructField(KEY, StringType()),
-    StructField(REASON, StringType()),
-    StructField(PROBLEM, StringType()),
-    StructField(PAYLOAD, StringType()),
-    StructField(FILE, StringType()),
-    StructField(POSITION, LongType()),
-)
-RESERVED = {RESCUED, SNAPSHOT_ID, LANDED_AT, COUNTED, *(field.name for field in QUARANTINE_FIELDS)}
+QUARANTINE = {
+    KEY: "string",
+    REASON: "string",
+    PROBLEM: "string",
+    PAYLOAD: "string",
+    FILE: "string",
+    POSITION: "bigint",
+}  # its columns and their types
+RESERVED = {RESCUED, SNAPSHOT_ID, LANDED_AT, COUNTED, *QUARANTINE}
 _READING = "1"  # counts up when the same file and contract land otherwise than before
 
 
@@ -97,7 +99,7 @@ class Contract:
             if name not in names:
                 raise FormatError(f'{place}: the key "{name}" is no column.{did_you_mean(name, names)}')
         for column in self.columns:
-            _read_type(column, place)
+            _check_type(column, place)
 
     def __str__(self) -> str:
         return f"{self.source}.{self.table}"
@@ -119,19 +121,25 @@ class Contract:
 
     def types(self) -> dict[str, DataType]:
         """Returns the columns' types by name, in order."""
+        from ingest.datatypes import read_type
+
         return {column.name: read_type(column.data_type) for column in self.columns}
 
     def schema(self) -> StructType:
         """Returns the contract's own columns."""
+        from pyspark.sql.types import StructField, StructType
+
         return StructType([StructField(name, data_type) for name, data_type in self.types().items()])
 
     def decoded_schema(self) -> StructType:
         """Returns the schema of a decoded frame: the contract's columns, what was rescued, and each record's fate."""
+        from pyspark.sql.types import LongType, StringType, StructField, StructType
+
         return StructType(
             [
                 *self.schema().fields,
                 StructField(RESCUED, StringType()),
-                *QUARANTINE_FIELDS,
+                *quarantine_fields(),
                 StructField(COUNTED, LongType()),
             ]
         )
@@ -139,7 +147,9 @@ class Contract:
     def paths(self) -> tuple[str, ...]:
         """Returns every path that the contract names, outer before inner, such as `cart_contents.*.quantity`."""
         return tuple(
-            path for name, data_type in self.types().items() for path in (name, *_inner_paths(name, data_type))
+            path
+            for column in self.columns
+            for path in (column.name, *_inner_paths(column.name, parse_type(column.data_type)))
         )
 
     def digest(self) -> str:
@@ -161,19 +171,26 @@ class Contract:
         return cls(**{**said, "columns": columns, "key": tuple(said["key"]), "ignored": tuple(said["ignored"])})
 
 
-def _read_type(column: Column, place: str) -> None:
+def quarantine_fields() -> tuple[StructField, ...]:
+    """Returns the columns of `QUARANTINE` as Spark's."""
+    from pyspark.sql.types import StructField
+
+    from ingest.datatypes import read_type
+
+    return tuple(StructField(name, read_type(words)) for name, words in QUARANTINE.items())
+
+
+def _check_type(column: Column, place: str) -> None:
     try:
-        read_type(column.data_type)
+        parse_type(column.data_type)
     except UnreadableType as error:
         raise FormatError(f'{place}: column "{column.name}": data_type {error}') from error
 
 
-def _inner_paths(path: str, data_type: DataType) -> Iterator[str]:
-    if isinstance(data_type, ArrayType):
-        yield from _inner_paths(f"{path}[]", data_type.elementType)
-    elif isinstance(data_type, MapType):
-        yield from _inner_paths(f"{path}.*", data_type.valueType)
-    elif isinstance(data_type, StructType):
-        for field in data_type.fields:
-            yield f"{path}.{field.name}"
-            yield from _inner_paths(f"{path}.{field.name}", field.dataType)
+def _inner_paths(path: str, written: Written) -> Iterator[str]:
+    step = {"array": "[]", "map": ".*"}.get(written.kind)
+    if step:
+        yield from _inner_paths(path + step, written.inner[0])
+    for name, inner in zip(written.names, written.inner if written.names else (), strict=True):
+        yield f"{path}.{name}"
+        yield from _inner_paths(f"{path}.{name}", inner)

@@ -15,11 +15,11 @@ import pyarrow as pa
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from ingest.columns import NotFast, Sight, Unfit, exact_array, exact_value, fast_array, shown
-from ingest.contract import COUNTED, QUARANTINE_FIELDS, RESCUED, Contract
+from ingest.contract import COUNTED, QUARANTINE, RESCUED, Contract
 from ingest.datatypes import arrow_type
 
 _Rescue = Callable[[Any], Any]
-_FATE = (RESCUED, *(each.name for each in QUARANTINE_FIELDS), COUNTED)
+_FATE = (RESCUED, *QUARANTINE, COUNTED)
 
 
 def _as_json(value: Any) -> str:

@@ -34,7 +34,7 @@ from ingest.contract import REASON, RESCUED, Contract
 from runner.errors import nearest
 
 if TYPE_CHECKING:
-    from ingest.landing import Reason
+    from ingest.landed import Reason
 
 DRIFT = "drift"  # the metadata's key that a landing's drift stands under
 

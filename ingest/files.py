@@ -13,7 +13,6 @@ from typing import Any
 import orjson
 
 from ingest.contract import Contract
-from ingest.decode import occurring_paths
 from ingest.split import LONGEST_RECORD, Layout, Part, cut, place, read_records
 from runner.errors import ContractError, FormatError, NotFoundError
 
@@ -203,6 +202,8 @@ def preview(contract: Contract, paths: Sequence[Path]) -> Preview:
 
 
 def _check_paths(contract: Contract, part: Part, documents: Sequence[Any]) -> set[str]:
+    from ingest.decode import occurring_paths
+
     seen: set[str] = set()
     for document in documents:
         seen |= occurring_paths(document, contract)

@@ -13,11 +13,11 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from ingest.contract import Contract
-from ingest.files import FileState, are_parquet, digest, find_files, is_unchanged, plan_parts, preview, stamp
+from ingest.files import FileState, are_parquet, digest, find_files, plan_parts, preview, stamp
 from ingest.json_source import read_json
-from ingest.landing import Landed, Progress, Snapshot, land, standing
+from ingest.landed import Landed, standing, unchanged
+from ingest.landing import Progress, Snapshot, land
 from ingest.parquet_source import count_rows, read_parquet
-from runner import delta
 from runner.errors import ContractError
 
 
@@ -79,25 +79,6 @@ def land_files(
             reader.shutdown(wait=False, cancel_futures=True)  # the digests are of no use now
             raise
     return replace(landed, paths_missing=source.paths_missing, seconds=time.monotonic() - started)
-
-
-def unchanged(contract: Contract, paths: Sequence[Path], warehouse: Path) -> str | None:
-    """Returns why landing these files again would change nothing; None where it would.
-
-    A file is the one that was landed where its size and times are, or where its content's digest is. Asks no Spark.
-    """
-    table = contract.ref.path(warehouse)
-    said = delta.metadata(table)
-    if said.get("kind") != "landing" or said.get("contract") != contract.digest():
-        return None
-    known = {state.name: state for state in map(FileState.from_dict, said["files"])}
-    if known.keys() != {path.name for path in paths}:
-        return None
-    if delta.changed_since(table, said["version"]):
-        return None
-    if not all(is_unchanged(path, known[path.name]) for path in paths):
-        return None
-    return f"unchanged since version {said['version']}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,8 @@ from ingest.columns import Unfit, exact_value
 from ingest.contract import KEY, PAYLOAD, RESCUED, Contract
 from ingest.drift import DRIFT, drift, shape_of
 from ingest.fingerprint import ROW_HASH, row_hash
+from ingest.landed import Counts, Landed
 from ingest.landing import (
-    Counts,
-    Landed,
     Progress,
     Snapshot,
     Staged,

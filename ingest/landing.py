@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,18 @@ from ingest.contract import (
     COUNTED,
     LANDED_AT,
     PROBLEM,
-    QUARANTINE_FIELDS,
+    QUARANTINE,
     REASON,
     RESCUED,
     SNAPSHOT_ID,
     Contract,
 )
 from ingest.divide import Candidate, divide
-from ingest.drift import DRIFT, Drift, Shape, drift, fill_columns, read_fills, unnamed_paths
+from ingest.drift import DRIFT, Shape, drift, fill_columns, read_fills, unnamed_paths
 from ingest.fingerprint import ROW_HASH, digest_columns, read_digest, record_hash
+from ingest.landed import Counts, Landed, Reason
 from runner import delta
 from runner.errors import ContractError, FormatError, MachineError, ProjectError
-from runner.names import TableRef
 
 Progress = Callable[[str], None]
 
@@ -54,65 +54,6 @@ class Snapshot:
 
     snapshot_id: str
     taken_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why records went to quarantine.
-
-    Attributes:
-        problem: what is wrong, without the value, such as `duration_seconds is no int`.
-        count: how many records it is the first problem of.
-        example: one record's whole reason.
-        file, position: where that record is.
-    """
-
-    problem: str
-    count: int
-    example: str
-    file: str | None
-    position: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """What became of a table's records.
-
-    Attributes:
-        read: records that the source had; always `landed + quarantined`.
-        rescued: landed records that hold something which the contract does not name.
-    """
-
-    read: int
-    landed: int
-    quarantined: int
-    rescued: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Landed:
-    """What one landing of a table came to.
-
-    Attributes:
-        reasons: why records are in quarantine, most frequent first.
-        version: the table's version that holds them.
-        skipped: why nothing was done; None where it was. The counts are then those of the landing that stands.
-        paths_missing: paths of the contract that none of the looked-at records has.
-        changes: what an incremental landing changed (`read`, `new`, `changed`, `deleted`); empty where all was landed.
-        notes: what a person should know of how it was landed.
-        drift: how the records differ from the contract and from the landing before; None where nothing was done.
-    """
-
-    table: TableRef
-    counts: Counts
-    reasons: tuple[Reason, ...]
-    version: int
-    seconds: float
-    skipped: str | None = None
-    paths_missing: tuple[str, ...] = ()
-    changes: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    drift: Drift | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,22 +222,7 @@ def landed_columns(contract: Contract) -> list[str]:
 
 def quarantine_columns() -> list[str]:
     """Returns the columns of every quarantine."""
-    return [*(each.name for each in QUARANTINE_FIELDS), SNAPSHOT_ID, LANDED_AT]
-
-
-def standing(contract: Contract, warehouse: Path, *, skipped: str) -> Landed:
-    """Returns the landing that the table holds, as its commit describes it, with the reason for leaving it."""
-    table = contract.ref.path(warehouse)
-    said = delta.metadata(table)
-    return Landed(
-        table=contract.ref,
-        counts=Counts(**{name: said[name] for name in ("read", "landed", "quarantined", "rescued")}),
-        reasons=(),
-        version=said["version"],
-        seconds=0.0,
-        skipped=skipped,
-        paths_missing=tuple(said.get("paths_missing", ())),
-    )
+    return [*QUARANTINE, SNAPSHOT_ID, LANDED_AT]
 
 
 def _with_landing(decoded: DataFrame, snapshot: Snapshot) -> DataFrame:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyspark.sql.types import MapType, StructType
 
 from ingest.columns import NotFast, Sight, Unfit, exact_array, shown
-from ingest.contract import COUNTED, QUARANTINE_FIELDS, RESCUED, Contract
+from ingest.contract import COUNTED, QUARANTINE, RESCUED, Contract
 from ingest.datatypes import arrow_type
 from ingest.decode import Decoder, Records
 from ingest.hbase.layout import Layout, Leaf, Located, layout_of, shared_cells
@@ -21,7 +21,7 @@ from ingest.hbase.values import cell_document, exact_cell, fast_cells
 from ingest.hbase.wire import Rows
 from stores.hbase_cells import KEY_SEPARATOR, NUMBER_WIDTH, Place
 
-_NAMES = (RESCUED, *(each.name for each in QUARANTINE_FIELDS), COUNTED)
+_NAMES = (RESCUED, *QUARANTINE, COUNTED)
 _NOT_FAST = (NotFast, pa.ArrowException, ValueError, OverflowError, KeyError)
 _SEPARATOR = KEY_SEPARATOR.encode()
 

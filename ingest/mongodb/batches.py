@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql.types import StringType
 
-from ingest.contract import COUNTED, QUARANTINE_FIELDS, RESCUED, Contract
+from ingest.contract import COUNTED, QUARANTINE, RESCUED, Contract, quarantine_fields
 from ingest.datatypes import arrow_type
 from ingest.decode import Decoder
 from ingest.mongodb.bson_columns import ColumnReader
@@ -82,8 +82,8 @@ class BatchDecoder:
         count = len(columns[0])
         counted = np.zeros(count, np.int64)
         counted[0] = count
-        fates = [pa.nulls(count, arrow_type(each.dataType)) for each in QUARANTINE_FIELDS]
-        names = [*self._names, RESCUED, *(each.name for each in QUARANTINE_FIELDS), COUNTED]
+        fates = [pa.nulls(count, arrow_type(each.dataType)) for each in quarantine_fields()]
+        names = [*self._names, RESCUED, *QUARANTINE, COUNTED]
         return pa.RecordBatch.from_arrays([*columns, *fates, pa.array(counted)], names=names)
 
     def _fast(self, batch: RawBatch) -> tuple[list[pa.Array], Mask]:

@@ -24,7 +24,8 @@ from runner.store_match import match_store, store_source
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from ingest.landing import Landed, Snapshot
+    from ingest.landed import Landed
+    from ingest.landing import Snapshot
     from ingest.reconcile import Reconciliation
     from ingest.store_source import StoreCut, StoreSource
     from stores.settings import Stores
@@ -199,8 +200,7 @@ class Landing:
     def skip_unchanged(self) -> list[SourceTable]:
         """Tells of each table whose files are landed already; returns the others. Asks no Spark and no store."""
         from ingest.files import find_files
-        from ingest.land_files import unchanged
-        from ingest.landing import standing
+        from ingest.landed import standing, unchanged
 
         waiting = []
         for table in self._tables:

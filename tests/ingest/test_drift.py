@@ -27,7 +27,7 @@ from ingest.drift import (
     shape_of,
     walk_rescued,
 )
-from ingest.landing import Reason
+from ingest.landed import Reason
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

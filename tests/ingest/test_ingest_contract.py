@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from pyspark.sql.types import DecimalType, IntegerType, MapType, StringType, StructField, StructType
 
 from ingest.contract import Column, Contract
-from ingest.datatypes import UnreadableType, read_type
+from ingest.datatypes import read_type
+from ingest.typewords import UnreadableType
 from runner.errors import FormatError
 
 CART = "map<string, struct<`quantity`: int, price decimal(12, 2)>>"
@@ -112,3 +116,14 @@ def test_a_contract_names_its_tables_and_paths() -> None:
         "views[].at",
         "referrer",
     )
+
+
+def test_whether_a_landing_stands_is_asked_without_spark() -> None:
+    program = (
+        "import sys\nimport ingest.landed\nfrom ingest.contract import Column, Contract\n"
+        "columns = (Column('id', 'string'), Column('cart', 'map<string,struct<quantity:int>>'))\n"
+        "contract = Contract(source='shop', table='users', columns=columns, key=('id',))\n"
+        "print(contract.paths(), contract.digest() != '', 'pyspark' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said == "('id', 'cart', 'cart.*.quantity') True False\n"

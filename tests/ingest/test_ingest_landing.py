@@ -19,7 +19,8 @@ from deltalake import DeltaTable
 
 from ingest.contract import Column, Contract
 from ingest.land_files import land_files
-from ingest.landing import Counts, Landed, Reason, Snapshot
+from ingest.landed import Counts, Landed, Reason
+from ingest.landing import Snapshot
 from runner import delta
 from runner.errors import ContractError, FormatError, NotFoundError
 

@@ -13,7 +13,8 @@ import pytest
 
 from ingest.contract import Column, Contract
 from ingest.land_store import Incremental, StoreLanding, land_store, read_incremental
-from ingest.landing import Landed, Snapshot
+from ingest.landed import Landed
+from ingest.landing import Snapshot
 from ingest.store_source import StoreSource
 from runner import delta
 from runner.errors import FormatError
