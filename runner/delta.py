@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 import uuid
@@ -60,6 +61,38 @@ def _opened(path: str, log: tuple[int, int, str, int]) -> DeltaTable:
 def is_table(path: Path) -> bool:
     """True where `path` holds a Delta table with at least one commit."""
     return (path / "_delta_log").is_dir() and DeltaTable.is_deltatable(str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFiles:
+    """The Parquet files that are all of a table's rows.
+
+    Attributes:
+        schema: the table's columns as Spark's JSON.
+    """
+
+    schema: str
+    files: tuple[Path, ...]
+
+
+_MOST_PLAIN = 24  # files: Spark lists more of them in a job of its own, and then reads the log as fast
+_NOT_PLAIN = re.compile(r"[*?{}\[\]\\]")  # what a path of Spark's may not hold without meaning something else
+
+
+def plain_files(path: Path) -> PlainFiles | None:
+    """Returns a small table's files where to read them is to read the table; None where it takes more.
+
+    It takes more where rows are deleted by vectors, columns are mapped or come from folders' names, or a type is not
+    Parquet's own: whatever needs a reader of a version above 1.
+    """
+    found = delta_log.read_snapshot(path)
+    metadata, files = found.metadata, [file_of(add, path) for add in found.files.values()]
+    schema = str(metadata.get("schemaString", ""))
+    if found.protocol.get("minReaderVersion") != 1 or metadata.get("partitionColumns") or '"void"' in schema:
+        return None
+    if not 0 < len(files) <= _MOST_PLAIN or any(_NOT_PLAIN.search(str(file)) for file in files):
+        return None
+    return PlainFiles(schema, tuple(files))
 
 
 def version(path: Path) -> int | None:

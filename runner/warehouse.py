@@ -161,8 +161,8 @@ def withdraw_view(path: Path) -> None:
 def standing(spark: SparkSession, schema: str) -> dict[TableRef, str]:
     """Returns what is registered in a schema already: of a table its place, of a view `view.json`.
 
-    The catalog of a classic session is its own, and empty at its start. That of a server is everybody's: what another
-    command reads must not be dropped and made anew.
+    The catalog of a Spark of one's own is empty at its start. That of a shared one is everybody's: what another command
+    reads must not be dropped and made anew.
     """
     if not is_connect(spark):
         return {}
@@ -238,11 +238,26 @@ class Warehouse:
     def frame(self, ref: TableRef) -> DataFrame:
         """Returns the published table as a frame; see `register`."""
         self.register(ref)
-        return self.spark.table(ref.quoted())
+        path = self.path(ref)
+        return self.spark.table(ref.quoted()) if is_view(path) or ref.version is not None else self.rows(path)
 
     def read(self, path: Path) -> DataFrame:
         """Returns the Delta table at a path, e.g. a candidate."""
         return self.spark.read.format("delta").load(str(path))
+
+    def rows(self, path: Path) -> DataFrame:
+        """Returns the rows of the Delta table at a path as they are now, to be asked several times.
+
+        For each query of a table Delta asks the table's log by a Spark job, which costs more than a small table does:
+        where reading its files is all that it takes, they are read.
+        """
+        from pyspark.sql.types import StructType
+
+        plain = delta.plain_files(path)
+        if plain is None:
+            return self.read(path)
+        schema = StructType.fromJson(json.loads(plain.schema))
+        return self.spark.read.schema(schema).parquet(*map(str, plain.files))
 
     def clone(self, ref: TableRef, candidate: Path) -> None:
         """Makes `candidate` a shallow clone of the published table: a log that refers to the same files."""

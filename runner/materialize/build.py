@@ -62,7 +62,7 @@ def make_candidate(work: Work) -> Candidate:
         run_hooks(work, inside, "post-hook", candidate=candidate)
         return Candidate(
             compiled=work.compiled,
-            frame=work.warehouse.read(candidate),
+            frame=work.warehouse.rows(candidate),
             path=candidate,
             read_version=read_version,
             since=0 if work.incremental else None,

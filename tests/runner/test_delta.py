@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
@@ -288,3 +289,29 @@ def test_a_note_changes_no_row(tmp_path: Path) -> None:
     assert not delta.changed_since(table, 0)
     published(table, (2, "b"))
     assert delta.changed_since(table, 1)
+
+
+def test_a_small_tables_files_are_its_rows(tmp_path: Path) -> None:
+    table = tmp_path / "t"
+    published(table, (1, "a"))
+    published(table, (2, "b"), (3, None))
+    plain = delta.plain_files(table)
+    assert plain is not None
+    assert [field["name"] for field in json.loads(plain.schema)["fields"]] == ["id", "kind"]
+    assert [row for file in plain.files for row in pq.read_table(file).to_pylist()] == [
+        {"id": 2, "kind": "b"},
+        {"id": 3, "kind": None},
+    ]
+
+
+def test_what_takes_more_than_its_files_is_not_plain(tmp_path: Path) -> None:
+    assert delta.plain_files(tmp_path / "none") is None
+    parted, empty, many, odd, mapped = (tmp_path / name for name in ("parted", "empty", "many", "odd{1}", "mapped"))
+    published(parted, (1, "a"), partition_by=["kind"])
+    published(empty)
+    for number in range(25):
+        write_deltalake(str(many), table_of((number, "a")), mode="append")
+    published(odd, (1, "a"))
+    published(mapped, (1, "a"))
+    delta_log.commit(mapped, 1, [{"protocol": {"minReaderVersion": 2, "minWriterVersion": 5}}])
+    assert [delta.plain_files(path) for path in (parted, empty, many, odd, mapped)] == [None] * 5
