@@ -1,4 +1,4 @@
-"""Needs to values: all aggregates over one table in one Spark job, all small queries in another, failures kept apart.
+"""Needs to values: all aggregates and all small queries of a suite in one Spark job, failures kept apart.
 
 The only module here that runs Spark. It uses public DataFrame calls alone, so it works over Spark Connect too.
 """
@@ -9,17 +9,17 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from expectations.definition import Aggregate, Need, Query
+from expectations.definition import Aggregate, Need, Query, escape
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
 _NAME = re.compile(r"(?<!\{)\{(this|other)\}(?!\})")
-TOGETHER = 24  # queries in one job: a plan of hundreds takes Spark longer to make than to run
+TOGETHER = 24  # tables and queries in one job: a plan of hundreds takes Spark longer to make than to run
 
 
 @dataclass(slots=True)
@@ -35,6 +35,29 @@ class Computed:
     values: dict[Hashable, Any] = field(default_factory=dict)
     failures: dict[Hashable, Exception] = field(default_factory=dict)
     jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregates:
+    """Aggregates over one table, by its name; the empty name is the model itself."""
+
+    of: str
+    calls: tuple[Aggregate, ...]
+
+    def struct(self) -> str:
+        """Returns the expression that computes them all; its braces are doubled, as in a query."""
+        return f"struct({', '.join(f'{_call(one)} AS a{index}' for index, one in enumerate(self.calls))})"
+
+    def halves(self) -> tuple[Aggregates, Aggregates]:
+        middle = len(self.calls) // 2
+        return replace(self, calls=self.calls[:middle]), replace(self, calls=self.calls[middle:])
+
+
+def _call(one: Aggregate) -> str:
+    return escape(one.call + (f" FILTER (WHERE {one.where})" if one.where else ""))
+
+
+Part = Aggregates | Query
 
 
 class Data:
@@ -65,17 +88,34 @@ class Data:
         frames: dict[str, DataFrame] = {}
         return self._sql(self._placed(query, frames), frames)
 
-    def queries(self, queries: Sequence[Query]) -> list[list[dict[str, Any]]]:
-        """Runs small queries in one job; returns the rows of each."""
+    def together(self, parts: Sequence[Part]) -> list[Any]:
+        """Computes aggregates over several tables and small queries in one job.
+
+        Returns:
+            For each part the values of its aggregates in order, or the rows of its query.
+        """
         frames: dict[str, DataFrame] = {}
-        sql = "\nUNION ALL\n".join(
-            f"SELECT {number} AS id, to_json(struct(*), map('ignoreNullFields', 'false')) AS row "
-            f"FROM (\n{self._placed(query, frames)}\n)"
-            for number, query in enumerate(queries)
-        )
-        found: list[list[dict[str, Any]]] = [[] for _ in queries]
-        for number, row in self._sql(sql, frames).collect():
-            found[number].append(json.loads(row))
+        tables = [number for number, part in enumerate(parts) if isinstance(part, Aggregates)]
+        branches = []
+        for number, part in enumerate(parts):
+            structs = ["NULL"] * len(tables)
+            text = "CAST(NULL AS STRING)"
+            if isinstance(part, Aggregates):
+                name = f"table{number}"
+                frames[name] = self.table(part.of)
+                structs[tables.index(number)] = part.struct()
+                source = f"{{{name}}}"
+            else:
+                text = "to_json(struct(*), map('ignoreNullFields', 'false'))"
+                source = f"(\n{self._placed(part, frames)}\n)"
+            named = "".join(f", {struct} AS s{place}" for place, struct in enumerate(structs))
+            branches.append(f"SELECT {number} AS id, {text} AS text{named} FROM {source}")
+        found: list[Any] = [[] for _ in parts]
+        for row in self._sql("\nUNION ALL\n".join(branches), frames).collect():
+            if row["id"] in tables:
+                found[row["id"]] = list(row[f"s{tables.index(row['id'])}"])
+            else:
+                found[row["id"]].append(json.loads(row["text"]))
         return found
 
     def _placed(self, query: Query, frames: dict[str, DataFrame]) -> str:
@@ -105,67 +145,51 @@ class Data:
 def compute(data: Data, needs: Sequence[Need]) -> Computed:
     """Computes each distinct need once.
 
-    Where the one job over a table fails, its aggregates are halved until the wrong ones stand alone, so that one wrong
-    expression spoils only the expectation that holds it.
+    The aggregates over every table and the small queries are one job; each other query is one of its own. Where the
+    one job fails, its parts are halved until the wrong ones stand alone, so that one wrong expression spoils only the
+    expectation that holds it.
     """
     computed = Computed()
     by_table: dict[str, list[Aggregate]] = defaultdict(list)
+    queries: list[Query] = []
     for need in dict.fromkeys(needs):
         if isinstance(need, Aggregate):
             by_table[need.of].append(need)
-    for table, aggregates in by_table.items():
-        _try(data, table, aggregates, computed)
-    queries = [need for need in dict.fromkeys(needs) if isinstance(need, Query)]
-    small = [query for query in queries if query.is_small]
-    for start in range(0, len(small), TOGETHER):
-        _try_queries(data, small[start : start + TOGETHER], computed)
+        elif isinstance(need, Query):
+            queries.append(need)
+    parts: list[Part] = [Aggregates(of=of, calls=tuple(calls)) for of, calls in by_table.items()]
+    parts += [query for query in queries if query.is_small]
+    for start in range(0, len(parts), TOGETHER):
+        _try(data, parts[start : start + TOGETHER], computed)
     for query in queries:
         if not query.is_small:
-            _try_queries(data, [query], computed)
+            _try(data, [query], computed)
     return computed
 
 
-def _try_queries(data: Data, queries: Sequence[Query], computed: Computed) -> None:
-    """Asks queries in one job; where that fails, each half of them, down to the ones that are wrong."""
+def _try(data: Data, parts: Sequence[Part], computed: Computed) -> None:
+    """Computes parts in one job; where that fails, each half of them, down to the needs that are wrong."""
     computed.jobs += 1
+    alone = parts[0] if len(parts) == 1 else None
     try:
-        found = data.queries(queries) if len(queries) > 1 else [data.query(queries[0])]
+        found = [data.query(alone)] if isinstance(alone, Query) else data.together(parts)
     except Exception as error:
-        if len(queries) == 1:
-            computed.failures[queries[0]] = error
+        if alone is None:
+            middle = len(parts) // 2
+            halves: list[Sequence[Part]] = [parts[:middle], parts[middle:]]
+        elif isinstance(alone, Aggregates) and len(alone.calls) > 1:
+            halves = [[half] for half in alone.halves()]
+        else:
+            computed.failures[alone.calls[0] if isinstance(alone, Aggregates) else alone] = error
             return
-        middle = len(queries) // 2
-        _try_queries(data, queries[:middle], computed)
-        _try_queries(data, queries[middle:], computed)
+        for half in halves:
+            _try(data, half, computed)
         return
-    computed.values.update(zip(queries, found, strict=True))
-
-
-def _try(data: Data, table: str, aggregates: Sequence[Aggregate], computed: Computed) -> None:
-    """Computes aggregates in one job; where that fails, each half of them, down to the ones that are wrong."""
-    try:
-        _aggregate(data, table, aggregates, computed)
-    except Exception as error:
-        if len(aggregates) == 1:
-            computed.failures[aggregates[0]] = error
-            return
-        middle = len(aggregates) // 2
-        _try(data, table, aggregates[:middle], computed)
-        _try(data, table, aggregates[middle:], computed)
-
-
-def _aggregate(data: Data, table: str, aggregates: Sequence[Aggregate], computed: Computed) -> None:
-    from pyspark.sql import functions
-
-    expressions = [
-        functions.expr(one.call + (f" FILTER (WHERE {one.where})" if one.where else "")).alias(f"a{index}")
-        for index, one in enumerate(aggregates)
-    ]
-    frame = data.table(table)
-    computed.jobs += 1
-    row = frame.agg(*expressions).collect()[0]
-    for one, value in zip(aggregates, row, strict=True):
-        computed.values[one] = list(one.empty) if value is None and one.empty is not None else value
+    for part, values in zip(parts, found, strict=True):
+        if isinstance(part, Aggregates):
+            computed.values.update(zip(part.calls, values, strict=True))
+        else:
+            computed.values[part] = values
 
 
 def types_of(frame: DataFrame) -> dict[str, str]:

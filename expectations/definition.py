@@ -62,13 +62,11 @@ class Aggregate:
         call: the call, e.g. ``count(*)``; nothing around it, so that a filter can follow it.
         of: the name of another table; empty for the model itself.
         where: only these rows.
-        empty: the value where the call gives null, for metrics that are never null.
     """
 
     call: str
     of: str = ""
     where: str = ""
-    empty: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,8 +31,9 @@ from great_expectations.expectations.row_conditions import deserialize_row_condi
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validator import ValidationDependencies
 
+from expectations import gx_metrics
 from expectations.catalogue import CUSTOM
-from expectations.definition import Aggregate, Definition, Finding, Given, Need, Table
+from expectations.definition import Definition, Finding, Need, Table
 from expectations.suite import Expectation
 
 if TYPE_CHECKING:
@@ -161,8 +162,10 @@ class ProjectExpectation(BatchExpectation):  # type: ignore[misc]
         self, execution_engine: Any = None, runtime_configuration: dict[str, Any] | None = None
     ) -> ValidationDependencies:
         dependencies = super().get_validation_dependencies(execution_engine, runtime_configuration)
+        if self._table is None:  # run by Great Expectations itself, which makes it anew from what is kept of it
+            self._table = gx_metrics.table_in(execution_engine, str(self.row_condition or ""))
         for name, need in self.needs().items():
-            dependencies.set_metric_configuration(name, _metric_of(need))
+            dependencies.set_metric_configuration(name, gx_metrics.metric_of(need))
         return dependencies
 
     def _validate(
@@ -179,21 +182,6 @@ class ProjectExpectation(BatchExpectation):  # type: ignore[misc]
             "numbers": dict(finding.numbers),
         }
         return {"success": finding.level != "fail", "result": {"observed_value": finding.observed, "details": details}}
-
-
-def _metric_of(need: Need) -> MetricConfiguration:
-    """Returns a need as a metric of Great Expectations, whose id is the same for equal needs."""
-    if isinstance(need, Given):
-        return MetricConfiguration(
-            metric_name="sluice.given", metric_domain_kwargs={}, metric_value_kwargs={"name": need.name}
-        )
-    kind = "aggregate" if isinstance(need, Aggregate) else "query"
-    text = need.call if isinstance(need, Aggregate) else need.sql
-    return MetricConfiguration(
-        metric_name=f"sluice.{kind}",
-        metric_domain_kwargs={"of": need.of, "where": need.where},
-        metric_value_kwargs={"sql": text},
-    )
 
 
 def _class_name(kind: str) -> str:
@@ -223,7 +211,7 @@ def _class_of(definition: Definition) -> type[ProjectExpectation]:
 CLASSES: Mapping[str, type[ProjectExpectation]] = {one.type: _class_of(one) for one in CUSTOM}
 
 
-def build(expectation: Expectation, table: Table) -> Any:
+def build(expectation: Expectation, table: Table | None) -> Any:
     """Returns an expectation of a suite as one of Great Expectations'.
 
     Raises:
@@ -256,6 +244,16 @@ def metrics_of(one: Any) -> dict[str, MetricConfiguration]:
     """Returns the metrics that an expectation asks for, by name."""
     dependencies = one.get_validation_dependencies(runtime_configuration={"result_format": dict(_FORMAT)})
     return dict(dependencies.metric_configurations)
+
+
+def metric_names() -> dict[str, frozenset[str]]:
+    """Returns the metrics that each of Great Expectations' own expectations declares, those of rows without ending."""
+    found = {}
+    for entry in describe_builtins():
+        implementation = registry.get_expectation_impl(entry["type"])
+        of_rows = {implementation.map_metric} if getattr(implementation, "map_metric", None) else set()
+        found[entry["type"]] = frozenset({*implementation.metric_dependencies, *of_rows})
+    return found
 
 
 def judge(one: Any, values: Mapping[Any, Any]) -> ExpectationValidationResult:
