@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from expectations.definition import Aggregate, Need, Query, escape
+from expectations.definition import Aggregate, Given, Need, Query, escape
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -32,8 +32,8 @@ class Computed:
         jobs: the Spark actions that it took.
     """
 
-    values: dict[Hashable, Any] = field(default_factory=dict)
-    failures: dict[Hashable, Exception] = field(default_factory=dict)
+    values: dict[Need, Any] = field(default_factory=dict)
+    failures: dict[Need, Exception] = field(default_factory=dict)
     jobs: int = 0
 
 
@@ -78,6 +78,12 @@ class Data:
             KeyError: nobody gave a frame of that name.
         """
         return self._inputs[name] if name else self._frame
+
+    def reads_another_alone(self, need: Need) -> bool:
+        """Whether a need asks nothing of the model under check, so that every suite of a run finds the same."""
+        if isinstance(need, Given) or not need.of or self.table(need.of) is self._frame:
+            return False
+        return isinstance(need, Aggregate) or set(_NAME.findall(need.sql)) == {"other"}
 
     def query(self, query: Query) -> list[dict[str, Any]]:
         """Runs a query; returns its rows, at most `query.limit`."""
@@ -142,8 +148,12 @@ class Data:
         return [row.asDict(recursive=True) for row in self._frame.where(condition).limit(limit).collect()]
 
 
-def compute(data: Data, needs: Sequence[Need]) -> Computed:
+def compute(data: Data, needs: Sequence[Need], memo: MutableMapping[Need, Any] | None = None) -> Computed:
     """Computes each distinct need once.
+
+    Args:
+        memo: values over other tables that suites before found, for a run in which those tables stay as they are; what
+            is found now is added.
 
     The aggregates over every table and the small queries are one job; each other query is one of its own. Where the
     one job fails, its parts are halved until the wrong ones stand alone, so that one wrong expression spoils only the
@@ -152,8 +162,11 @@ def compute(data: Data, needs: Sequence[Need]) -> Computed:
     computed = Computed()
     by_table: dict[str, list[Aggregate]] = defaultdict(list)
     queries: list[Query] = []
+    known = memo if memo is not None else {}
     for need in dict.fromkeys(needs):
-        if isinstance(need, Aggregate):
+        if need in known:
+            computed.values[need] = known[need]
+        elif isinstance(need, Aggregate):
             by_table[need.of].append(need)
         elif isinstance(need, Query):
             queries.append(need)
@@ -164,6 +177,7 @@ def compute(data: Data, needs: Sequence[Need]) -> Computed:
     for query in queries:
         if not query.is_small:
             _try(data, [query], computed)
+    known.update({need: value for need, value in computed.values.items() if data.reads_another_alone(need)})
     return computed
 
 

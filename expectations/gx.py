@@ -9,6 +9,8 @@ import os
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read on import: no network, from the first moment
 
+from expectations import late  # noqa: F401, I001  what Great Expectations imports and hardly uses; before it
+
 import copy
 import json
 import types

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from expectations.asked import Asked, ask, judge_by_values
 from expectations.compute import Computed, Data, compute, types_of
-from expectations.definition import Aggregate
+from expectations.definition import Aggregate, Need
 from expectations.details import FAILING_ROWS, result_of
 from expectations.plot import Earlier
 from expectations.result import SuiteResult
@@ -37,6 +37,7 @@ def validate(
     label: str = "",
     facts: Facts = lambda _: {},
     earlier: Callable[[], Earlier | None] = lambda: None,
+    memo: MutableMapping[Need, Any] | None = None,
 ) -> SuiteResult:
     """Returns what the suite says of the frame.
 
@@ -48,6 +49,7 @@ def validate(
         label: what is checked, for reports.
         facts: what is known of an expectation beside the data; see `Table.facts`.
         earlier: gives the last good version, asked for only where a failure is drawn.
+        memo: see `compute.compute`.
 
     Raises:
         NotFoundError: a referenced table is not among `inputs`.
@@ -60,7 +62,7 @@ def validate(
     columns = types_of(frame)
     others = {name: types_of(inputs[name]) for name in suite.references}
     asked = [ask(one, columns, others, facts(one)) for one in suite.expectations]
-    computed = compute(data, [_ROWS, *(need for one in asked for need in one.needs())])
+    computed = compute(data, [_ROWS, *(need for one in asked for need in one.needs())], memo)
     engine: list[Any] = []
     results = []
     for one in asked:

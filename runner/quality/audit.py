@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from runner.introspection import Introspection
 from runner.jinja.render import Relation
@@ -23,6 +23,7 @@ from runner.warehouse import Warehouse
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from expectations.definition import Need
     from expectations.plot import Earlier
     from expectations.result import SuiteResult
     from expectations.suite import Expectation
@@ -41,6 +42,7 @@ class Audit:
         run_id: the run's name, kept with failing rows.
         stores: True keeps the failing rows of every check, whatever its settings say.
         reads: where a table is to be read that others are compared with: its candidate, perhaps.
+        memo: figures of other tables that checks of this run asked for; a table is built before checks read it.
     """
 
     project: Project
@@ -50,6 +52,7 @@ class Audit:
     run_id: str
     stores: bool = False
     reads: Callable[[TableRef], TableRef] = _published
+    memo: dict[Need, Any] = field(default_factory=dict, compare=False)
 
     def asks(self, unique_id: str) -> bool:
         """Whether the table has a check."""
@@ -91,7 +94,15 @@ class Audit:
             suite = replace(suite, expectations=(*suite.expectations, *queries))
             inputs = self.inputs(unique_id, frame)
             facts = facts_of(self.project, node, self.warehouse.spark)
-            found = validate(frame, suite, inputs=inputs, label=suite.model, earlier=earlier, facts=facts)
+            found = validate(
+                frame,
+                suite,
+                inputs=inputs,
+                label=suite.model,
+                earlier=earlier,
+                facts=facts,
+                memo=self.memo,
+            )
             found = store_failures(self.project, self.warehouse, frame, found, run_id=self.run_id, every=self.stores)
             hidden = [column.name for column in node.columns if column.meta.get("sensitive") is True]
             return keep_failing_rows(

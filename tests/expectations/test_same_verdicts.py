@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from random_tables import SCHEMA, Case, cases, table
+from random_tables import COLUMNS, Case, cases, table
 
 from expectations.metrics import METRICS, SAMPLE, name_in_table
 from expectations.suite import Suite
@@ -33,10 +33,9 @@ def asked_metrics(seed: int) -> dict[str, set[str]]:
     from expectations import gx
     from expectations.definition import Table
 
-    columns = {part.split()[0]: part.split()[1] for part in SCHEMA.split(", ")}
     found: dict[str, set[str]] = {}
     for case in cases(random.Random(seed)):
-        metrics = gx.metrics_of(gx.build(case.expectation, Table(columns=columns)))
+        metrics = gx.metrics_of(gx.build(case.expectation, Table(columns=dict.fromkeys(COLUMNS, ""))))
         found.setdefault(case.expectation.type, set()).update(map(name_in_table, metrics))
     return found
 
@@ -50,6 +49,7 @@ def test_every_expectation_that_the_one_pass_takes_over_is_tested() -> None:
     from expectations.gx import metric_names
 
     taken_over = {kind for kind, names in metric_names().items() if names and names <= METRICS}
+    taken_over -= {"expect_table_row_count_to_equal_other_table"}  # asks its one metric of two tables
     assert set(asked_metrics(0)) == taken_over
 
 
@@ -61,13 +61,13 @@ def test_results_are_great_expectations_own(spark: SparkSession, seed: int) -> N
     from expectations.validate import validate
 
     rng = random.Random(seed)
-    frame = spark.createDataFrame(table(rng), SCHEMA).coalesce(1).cache()
+    frame = spark.createDataFrame(table(rng))
     asked = cases(rng)
+    asked = rng.sample(asked, len(asked) // 2) if seed else asked
     suite = Suite(model="t", expectations=tuple(case.expectation for case in asked))
     ours = validate(frame, suite, inputs={})
     known = Table(columns=types_of(frame))
     theirs = gx.Engine(frame, f"table {seed}").validate_suite([gx.build(case.expectation, known) for case in asked])
-    frame.unpersist()
     wrong = []
     for case, check, mine, other in zip(asked, ours.results, ours.gx_result.results, theirs, strict=True):
         engine = "one pass" if case.taken_over else "great expectations"

@@ -107,8 +107,8 @@ def test_clean_data_are_quiet_and_read_in_few_jobs(sessions: DataFrame) -> None:
     assert statuses(result) == {}
     assert (result.success, result.status, result.rows) == (True, "pass", N)
     assert {check.engine for check in result.results} == {"one pass"}
-    # One over the model, one over the source; uniqueness, orphans and distinct counts together; the slices.
-    assert result.jobs == 4
+    # Aggregates over both tables, uniqueness, orphans and distinct counts together; the slices.
+    assert result.jobs == 2
     assert verdict(result).cause == ""
     assert result.gx_result.success is True
     assert result.gx_result.statistics["evaluated_expectations"] == len(SUITE.expectations)
@@ -325,6 +325,27 @@ CASES: list[tuple[Expectation, str, str]] = [
         expect("expect_compound_columns_to_be_unique", column_list=["k", "day"]),
         "pass",
         "100 values of k, day are as expected.",
+    ),
+    (
+        expect(
+            "expect_column_pair_values_to_be_in_set",
+            column_A="id",
+            column_B="k",
+            value_pairs_set=[[0, 0], [4, 0]],
+            where="id < 9 AND k = 0",
+        ),
+        "fail",
+        '1 of 3 values of id, k (33 %) break "be in set" (value_pairs_set 0, 0, 4, 0).',
+    ),
+    (
+        expect("expect_column_median_to_be_between", column="id", min_value=49.5, max_value=49.5),
+        "pass",
+        "Found 49.5 of id; expected column median to be between (min_value 49.5, max_value 49.5).",
+    ),
+    (
+        expect("expect_column_distinct_values_to_equal_set", column="k", value_set=[0, 1, 2, 9]),
+        "fail",
+        "x",
     ),
     (
         expect("expect_column_values_to_match_regex", column="nme", regex="x"),
