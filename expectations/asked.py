@@ -24,7 +24,7 @@ class Asked:
         result: Great Expectations' result, once it is judged.
         rows: a sample of the rows that fail.
         condition: what its failing rows satisfy, where that is known.
-        seconds: time that Great Expectations' engine took for it alone.
+        seconds, jobs: what Great Expectations' engine took for it alone.
     """
 
     expectation: Expectation
@@ -35,6 +35,7 @@ class Asked:
     rows: tuple[Mapping[str, Any], ...] = ()
     condition: str = ""
     seconds: float = 0.0
+    jobs: int | None = None
 
     def needs(self) -> list[Need]:
         """Returns what Spark must compute for it."""

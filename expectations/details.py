@@ -76,6 +76,7 @@ def result_of(
         engine="none" if one.error is not None else "one pass" if one.answers is not None else "great expectations",
         error=error,
         seconds=one.seconds,
+        jobs=one.jobs,
     )
 
 

@@ -88,6 +88,7 @@ class CheckResult:
         kept: how many of them this run kept beside the table; see `run show MODEL --failures`.
         engine: what computed it; `none` where it could not be computed.
         seconds: time that it took alone; 0 for what was computed in the one pass.
+        jobs: the Spark jobs that Great Expectations' own engine took for it; None where nobody counted.
     """
 
     expectation: Expectation
@@ -112,6 +113,7 @@ class CheckResult:
     engine: EngineName = "one pass"
     error: str = ""
     seconds: float = 0.0
+    jobs: int | None = None
 
     @property
     def severity(self) -> Severity:

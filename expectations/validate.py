@@ -38,6 +38,7 @@ def validate(
     facts: Facts = lambda _: {},
     earlier: Callable[[], Earlier | None] = lambda: None,
     memo: MutableMapping[Need, Any] | None = None,
+    jobs_so_far: Callable[[], int | None] = lambda: None,
 ) -> SuiteResult:
     """Returns what the suite says of the frame.
 
@@ -50,6 +51,7 @@ def validate(
         facts: what is known of an expectation beside the data; see `Table.facts`.
         earlier: gives the last good version, asked for only where a failure is drawn.
         memo: see `compute.compute`.
+        jobs_so_far: counts the Spark jobs that this thread's work has started; None where nobody can.
 
     Raises:
         NotFoundError: a referenced table is not among `inputs`.
@@ -66,7 +68,7 @@ def validate(
     engine: list[Any] = []
     results = []
     for one in asked:
-        _judge(one, computed, data, engine, label or suite.model)
+        _judge(one, computed, data, engine, label or suite.model, jobs_so_far)
         results.append(result_of(one, data, computed, columns, earlier))
     from expectations import gx
 
@@ -82,22 +84,31 @@ def validate(
     return replace(settle(result), seconds=time.monotonic() - started)
 
 
-def _judge(one: Asked, computed: Computed, data: Data, engine: list[Any], label: str) -> None:
+def _judge(
+    one: Asked,
+    computed: Computed,
+    data: Data,
+    engine: list[Any],
+    label: str,
+    jobs_so_far: Callable[[], int | None],
+) -> None:
     """Sets the expectation's result: by values from the one pass, else by Great Expectations' engine."""
     from expectations import gx
 
-    started = time.monotonic()
+    started, before = time.monotonic(), None if one.answers is not None else jobs_so_far()
     try:
         if one.error is not None:
             raise one.error
         if one.answers is not None:
             judge_by_values(one, computed, data, most_rows=FAILING_ROWS)
-        else:
-            if not engine:
-                engine.append(gx.Engine(data.frame, label))
-            computed.jobs += 1
-            one.result = engine[0].validate(one.one)
-            one.seconds = time.monotonic() - started
+            return
+        if not engine:
+            engine.append(gx.Engine(data.frame, label))
+        one.result = engine[0].validate(one.one)
+        one.seconds = time.monotonic() - started
+        after = jobs_so_far()
+        one.jobs = after - before if after is not None and before is not None else None
+        computed.jobs += 1 if one.jobs is None else one.jobs
     except Exception as error:
         one.error = error
         one.result = gx.failed(one.one, error, one.expectation)

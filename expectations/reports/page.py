@@ -18,6 +18,7 @@ from expectations.reports.runs import Summary
 from expectations.reports.tables import cell, rows_table, written
 from expectations.reports.values import Context, Observation, Report
 from expectations.result import CheckResult, Plot, SuiteResult
+from expectations.slower import cost, faster
 from expectations.verdict import Verdict, verdict
 from expectations.words import count, duration, figure, measured, percent
 
@@ -118,7 +119,12 @@ def _environment() -> Environment:
         "breakable": breakable,
     }
     environment.filters |= filters
-    environment.globals |= {"rows_table": rows_table, "distribution_of": _distribution}
+    environment.globals |= {
+        "rows_table": rows_table,
+        "distribution_of": _distribution,
+        "cost_of": cost,
+        "faster_than": faster,
+    }
     return environment
 
 

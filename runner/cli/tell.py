@@ -108,7 +108,7 @@ class Teller:
         seconds = f"{result.seconds:>7.1f} s" if result.status not in ("skipped", "reused") else ""
         line = f"{number}  {word}  {self._label(result.unique_id):<{self._width}} {rows} {seconds}".rstrip()
         self._print(line)
-        for detail in [*_tries(result), *_details(result)]:
+        for detail in [*_tries(result), *_details(result), *_slower(result)]:
             self._print(f"{'':<{len(number) + 2}}{detail}")
 
     def _tell_stopped(self) -> None:
@@ -242,6 +242,14 @@ def _details(result: NodeResult) -> list[str]:
     if result.status == "reused":
         return [result.message] if STAYS in result.message else []
     return [result.message] if result.message and result.status != "success" else []
+
+
+def _slower(result: NodeResult) -> list[str]:
+    """Returns lines about the checks that were not part of the one pass: at most two."""
+    from expectations.slower import slower_lines
+
+    lines = slower_lines(result.checks.results) if result.checks is not None else []
+    return lines[:2] + ([f"and {len(lines) - 2} more slower ones in the report"] if len(lines) > 2 else [])
 
 
 def story(results: Sequence[NodeResult], *, verb: str, seconds: float) -> str:

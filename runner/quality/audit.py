@@ -18,6 +18,7 @@ from runner.quality.gather import Quality
 from runner.quality.history import facts_of
 from runner.quality.rendered import query_of, tables_of
 from runner.quality.stored import store_failures
+from runner.session.jobs import started
 from runner.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Audit:
                 earlier=earlier,
                 facts=facts,
                 memo=self.memo,
+                jobs_so_far=lambda: started(self.warehouse.spark, unique_id),
             )
             found = store_failures(self.project, self.warehouse, frame, found, run_id=self.run_id, every=self.stores)
             hidden = [column.name for column in node.columns if column.meta.get("sensitive") is True]

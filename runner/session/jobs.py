@@ -69,6 +69,11 @@ def tagged(spark: SparkSession, tag: str, *, pool: str | None = None) -> Iterato
             spark.removeTag(tag) if is_connect(spark) else spark.sparkContext.removeJobTag(tag)
 
 
+def started(spark: SparkSession, pool: str) -> int | None:
+    """Returns how many jobs Spark has started for a pool of `tagged`; None on Connect, where no client can tell."""
+    return None if is_connect(spark) else len(spark.sparkContext.statusTracker().getJobIdsForGroup(pool))
+
+
 def interrupt(spark: SparkSession, tag: str) -> None:
     """Stops what runs under the tag; what starts a moment later goes on, so call it until the work has ended."""
     with suppress(Exception):  # there may be no server any more: then nothing runs
