@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _NAME = re.compile(r"(?<!\{)\{(this|other)\}(?!\})")
+_JSON = "to_json(struct(*), map('ignoreNullFields', 'false'))"
 TOGETHER = 24  # tables and queries in one job: a plan of hundreds takes Spark longer to make than to run
 
 
@@ -91,8 +92,8 @@ class Data:
 
     def asked(self, query: Query) -> DataFrame:
         """Returns a query as a frame; nothing runs."""
-        frames: dict[str, DataFrame] = {}
-        return self._sql(self._placed(query, frames), frames)
+        frames = _Frames(self)
+        return self._sql(frames.placed(query), frames)
 
     def together(self, parts: Sequence[Part]) -> list[Any]:
         """Computes aggregates over several tables and small queries in one job.
@@ -100,20 +101,16 @@ class Data:
         Returns:
             For each part the values of its aggregates in order, or the rows of its query.
         """
-        frames: dict[str, DataFrame] = {}
+        frames = _Frames(self)
         tables = [number for number, part in enumerate(parts) if isinstance(part, Aggregates)]
         branches = []
         for number, part in enumerate(parts):
             structs = ["NULL"] * len(tables)
-            text = "CAST(NULL AS STRING)"
             if isinstance(part, Aggregates):
-                name = f"table{number}"
-                frames[name] = self.table(part.of)
                 structs[tables.index(number)] = part.struct()
-                source = f"{{{name}}}"
+                text, source = "CAST(NULL AS STRING)", frames.named(part.of)
             else:
-                text = "to_json(struct(*), map('ignoreNullFields', 'false'))"
-                source = f"(\n{self._placed(part, frames)}\n)"
+                text, source = _JSON, f"(\n{frames.placed(part)}\n)"
             named = "".join(f", {struct} AS s{place}" for place, struct in enumerate(structs))
             branches.append(f"SELECT {number} AS id, {text} AS text{named} FROM {source}")
         found: list[Any] = [[] for _ in parts]
@@ -124,28 +121,37 @@ class Data:
                 found[row["id"]].append(json.loads(row["text"]))
         return found
 
-    def _placed(self, query: Query, frames: dict[str, DataFrame]) -> str:
-        """Returns the query's text with a name of `frames` for each table that it reads; its braces stay doubled."""
-        names: dict[str, str] = {}
-
-        def place(match: re.Match[str]) -> str:
-            name = match[1]
-            if name not in names:
-                names[name] = f"{name}{len(frames)}"
-                this = self._frame.where(query.where) if query.where else self._frame
-                frames[names[name]] = this if name == "this" else self.table(query.of)
-            return f"{{{names[name]}}}"
-
-        return _NAME.sub(place, query.sql)
-
-    def _sql(self, sql: str, frames: Mapping[str, DataFrame]) -> DataFrame:
+    def _sql(self, sql: str, frames: _Frames) -> DataFrame:
         """Returns the frame of a text in which names of `frames` stand in braces, and braces are doubled."""
         session = self._frame.sparkSession
-        return session.sql(sql, **frames) if frames else session.sql(sql.format())  # type: ignore[arg-type]
+        return session.sql(sql, **frames.by_name) if frames.by_name else session.sql(sql.format())  # type: ignore[arg-type]
 
     def rows(self, condition: str, limit: int) -> list[dict[str, Any]]:
         """Returns rows of the model that satisfy a condition, at most `limit`."""
         return [row.asDict(recursive=True) for row in self._frame.where(condition).limit(limit).collect()]
+
+
+class _Frames:
+    """Names for the tables that one text reads: one for each table and filter, however often it is read."""
+
+    def __init__(self, data: Data) -> None:
+        self._data = data
+        self._names: dict[tuple[str, str], str] = {}
+        self.by_name: dict[str, DataFrame] = {}
+
+    def named(self, of: str, where: str = "") -> str:
+        """Returns how a text names a table; the empty name is the model itself."""
+        if (of, where) not in self._names:
+            name = self._names[of, where] = f"t{len(self._names)}"
+            table = self._data.table(of)
+            self.by_name[name] = table.where(where) if where else table
+        return f"{{{self._names[of, where]}}}"
+
+    def placed(self, query: Query) -> str:
+        """Returns the query's text with its tables' names; its braces stay doubled."""
+        return _NAME.sub(
+            lambda match: self.named("", query.where) if match[1] == "this" else self.named(query.of), query.sql
+        )
 
 
 def compute(data: Data, needs: Sequence[Need], memo: MutableMapping[Need, Any] | None = None) -> Computed:

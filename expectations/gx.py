@@ -337,7 +337,7 @@ def suite_result(results: Sequence[ExpectationValidationResult], label: str, suc
     )
 
 
-def _renderable(result: Any) -> Any:
+def renderable(result: Any) -> Any:
     """Returns a copy whose row conditions are values again: the renderer refuses the mappings that results hold."""
     copied = copy.deepcopy(result)
     for one in copied.results:
@@ -360,7 +360,7 @@ def write_pages(results: Sequence[tuple[str, Any]], folder: Path) -> Path:
     lines = []
     for name, result in results:
         page = f"{re.sub('[^A-Za-z0-9_.-]', '_', name)}.html"
-        (folder / page).write_text(view.render(renderer.render(_renderable(result))), encoding="utf-8")
+        (folder / page).write_text(view.render(renderer.render(renderable(result))), encoding="utf-8")
         word = "passed" if result.success else "failed"
         lines.append(f'<li><a href="{page}">{html.escape(name)}</a>: {word}</li>')
     index = folder / "index.html"

@@ -220,6 +220,25 @@ class OpenProject:
 
         return self._run("checks", {"select": list(selectors), "exclude": list(exclude)}, work)
 
+    def gx_suite(self, name: str) -> Any:
+        """Returns a table's suite as a `great_expectations.ExpectationSuite`, for checkpoints; see docs/python.md.
+
+        Raises:
+            NotFoundError: the table has no suite.
+        """
+        from expectations.gx_share import as_gx_suite
+
+        node = self._node(name)
+        suites = self.quality.suites
+        if node.unique_id not in suites:
+            raise NotFoundError(
+                f"{name} has no suite in expectations/suites.",
+                name=name,
+                known=[self.project.node(one).label for one in suites],
+            )
+        references = self.quality.references.get(node.unique_id, {})
+        return as_gx_suite(suites[node.unique_id], inputs={label: self.frame(label) for label in references})
+
     def frame(self, name: str) -> DataFrame:
         """Returns a published table, such as `clv` or `mongodb.users`, as a Spark DataFrame.
 
