@@ -1,4 +1,4 @@
-"""The one place that knows Great Expectations: its expectations as values, ours as its expectations, its engine.
+"""Great Expectations, which only this and the `gx_` modules know: its expectations as values, ours as its, its engine.
 
 Importing this module imports Great Expectations, which takes seconds; everything that reads suites does without it.
 """
