@@ -406,6 +406,25 @@ def test_one_wrong_expression_spoils_only_its_own(small: DataFrame, other: DataF
     assert not result.success and not result.gx_result.success
 
 
+def test_what_a_suite_asked_of_another_table_no_other_asks_again(small: DataFrame, other: DataFrame) -> None:
+    from expectations.validate import validate
+
+    asked = expect(
+        "expect_metric_grain_to_be", grain="session", sessions="sessions", user_key="k", time_columns=["day"]
+    )
+    suite = Suite(model="m", expectations=(asked,))
+    memo: dict[Any, Any] = {}
+    first = validate(small, suite, inputs={"sessions": other}, memo=memo)
+    assert first.results[0].observed == "100 rows for 90 sessions"
+    emptied = other.where("false")
+    assert (
+        validate(small, suite, inputs={"sessions": emptied}, memo=memo).results[0].observed
+        == "100 rows for 90 sessions"
+    )
+    assert validate(small, suite, inputs={"sessions": emptied}).results[0].observed == "100 rows"
+    assert {need.of for need in memo} == {"sessions"}
+
+
 def test_an_empty_table_passes_what_asks_of_rows(spark: SparkSession, sessions: DataFrame) -> None:
     result = run(sessions.where("false"), sessions)
     assert statuses(result) == {"D1 expect_metric_grain_to_be": "fail"}
