@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from expectations.conditions import CONDITIONS, INTEGRAL, Metric, is_in, kept, unexpected
@@ -137,25 +138,30 @@ def _is_decimal(metric: Metric) -> bool:
     return metric.kind.startswith("decimal")
 
 
+def _figure(value: Any) -> Any:
+    """Returns a figure as Great Expectations' engine has it, in which bounds like 0.1 mean the same number."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
 def _least(metric: Metric) -> Answer:
-    return Taken(Aggregate(call=f"min({metric.column})", where=metric.where))
+    return Taken(Aggregate(call=f"min({metric.column})", where=metric.where), _figure)
 
 
 def _most(metric: Metric) -> Answer:
-    return Taken(Aggregate(call=f"max({metric.column})", where=metric.where))
+    return Taken(Aggregate(call=f"max({metric.column})", where=metric.where), _figure)
 
 
 def _mean(metric: Metric) -> Answer | None:
     if metric.kind not in _AVERAGED and not _is_decimal(metric):
         return None
-    return Taken(Aggregate(call=f"avg({metric.column})", where=metric.where))
+    return Taken(Aggregate(call=f"avg({metric.column})", where=metric.where), _figure)
 
 
 def _sum(metric: Metric) -> Answer | None:
     if metric.kind in INTEGRAL:
         return Taken(Aggregate(call=f"sum(CAST({metric.column} AS DOUBLE))", where=metric.where))
     if metric.kind in _FRACTIONAL or _is_decimal(metric):
-        return Taken(Aggregate(call=f"sum({metric.column})", where=metric.where))
+        return Taken(Aggregate(call=f"sum({metric.column})", where=metric.where), _figure)
     return None
 
 

@@ -84,7 +84,7 @@ def cases(rng: random.Random) -> list[Case]:
     where = rng.choice(["", "", "", "i > 1", "s = 'a' OR i IS NULL", "b", "false", "d > 0"])
     mostly = rng.choice([1, 1, 0.5, 0.9, 0])
     low, high = sorted([rng.randint(-4, 4), rng.randint(-1, 9)])
-    ends = {"min_value": rng.choice([low, low + 0.5, None]), "max_value": high}
+    ends = {"min_value": rng.choice([low, low - 0.5, None]), "max_value": high}
     strict = {"strict_min": rng.random() < 0.5, "strict_max": rng.random() < 0.5}
     pair = {"ignore_row_if": rng.choice(["both_values_are_missing", "either_value_is_missing", "neither"])}
     several = {"ignore_row_if": rng.choice(["all_values_are_missing", "any_value_is_missing", "never"])}
