@@ -29,7 +29,12 @@ from great_expectations.core.expectation_validation_result import (
 from great_expectations.expectations import registry
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-from great_expectations.expectations.row_conditions import deserialize_row_condition
+from great_expectations.expectations.row_conditions import (
+    ConditionParser,
+    PassThroughCondition,
+    RowConditionType,
+    deserialize_row_condition,
+)
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validator import ValidationDependencies
 
@@ -140,8 +145,8 @@ class ProjectExpectation(BatchExpectation):  # type: ignore[misc]
     """
 
     definition: ClassVar[Definition | None] = None
-    row_condition: Any = None
-    condition_parser: Any = None
+    row_condition: RowConditionType = None
+    condition_parser: ConditionParser | None = None
     domain_keys: ClassVar[tuple[str, ...]] = ("batch_id", "row_condition", "condition_parser")
 
     _table: Any = PrivateAttr(default=None)
@@ -156,6 +161,10 @@ class ProjectExpectation(BatchExpectation):  # type: ignore[misc]
         assert self.definition is not None
         return {argument.name: getattr(self, argument.name) for argument in self.definition.arguments}
 
+    def _where(self) -> str:
+        given = deserialize_row_condition(self.row_condition)
+        return given.pass_through_filter if isinstance(given, PassThroughCondition) else str(given or "")
+
     def needs(self) -> Mapping[str, Need]:
         assert self.definition is not None and self.definition.needs is not None
         return self.definition.needs(self.arguments(), self._table)
@@ -165,7 +174,7 @@ class ProjectExpectation(BatchExpectation):  # type: ignore[misc]
     ) -> ValidationDependencies:
         dependencies = super().get_validation_dependencies(execution_engine, runtime_configuration)
         if self._table is None:  # run by Great Expectations itself, which makes it anew from what is kept of it
-            self._table = gx_metrics.table_in(execution_engine, str(self.row_condition or ""))
+            self._table = gx_metrics.table_in(execution_engine, self._where())
         for name, need in self.needs().items():
             dependencies.set_metric_configuration(name, gx_metrics.metric_of(need))
         return dependencies

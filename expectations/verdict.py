@@ -142,7 +142,7 @@ def describe(expectation: Expectation, result: Any) -> Finding:
     if "element_count" in said:
         return _rows(expectation, said, passed, wanted)
     value = said.get("observed_value")
-    observed = _value(value)
+    observed = _distinct(said) or _value(value)
     what = f" of {expectation.column}" if expectation.column else ""
     subject = expectation.type.removeprefix("expect_").removesuffix("_expectation").replace("_", " ")
     return Finding(
@@ -155,6 +155,14 @@ def describe(expectation: Expectation, result: Any) -> Finding:
         plot="" if passed else expectation.column,
         numbers={"observed": value} if isinstance(value, (int, float)) else {},
     )
+
+
+def _distinct(said: Mapping[str, Any]) -> str:
+    """Returns which distinct values are not expected and which are missing; empty where nobody asked for them."""
+    lists = (("partial_unexpected_list", "besides"), ("partial_missing_list", "missing"))
+    if not any(key in said for key, _ in lists):
+        return ""
+    return ", ".join(f"{_value(said[key])} {word}" for key, word in lists if said.get(key)) or "the expected values"
 
 
 _ROW_WORDS = {

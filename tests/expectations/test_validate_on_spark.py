@@ -335,7 +335,7 @@ CASES: list[tuple[Expectation, str, str]] = [
             where="id < 9 AND k = 0",
         ),
         "fail",
-        '1 of 3 values of id, k (33 %) break "be in set" (value_pairs_set 0, 0, 4, 0).',
+        '1 of 3 values of id, k (33 %) break "to be in set" (value_pairs_set 0, 0, 4, 0).',
     ),
     (
         expect("expect_column_median_to_be_between", column="id", min_value=49.5, max_value=49.5),
@@ -345,7 +345,7 @@ CASES: list[tuple[Expectation, str, str]] = [
     (
         expect("expect_column_distinct_values_to_equal_set", column="k", value_set=[0, 1, 2, 9]),
         "fail",
-        "x",
+        "Found 3 besides, 9 missing of k; expected column distinct values to equal set (value_set 0, 1, 2, 9).",
     ),
     (
         expect("expect_column_values_to_match_regex", column="nme", regex="x"),
