@@ -29,8 +29,8 @@ from great_expectations.core.expectation_validation_result import (
 from great_expectations.expectations import registry
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.model_field_types import ConditionParser
 from great_expectations.expectations.row_conditions import (
-    ConditionParser,
     PassThroughCondition,
     RowConditionType,
     deserialize_row_condition,
