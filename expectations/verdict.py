@@ -17,6 +17,7 @@ from expectations.causes import (
     MISSING,
     NO_ROWS,
     OUTSIDE,
+    PLACEHOLDER,
     SPAN,
     UNKNOWN_VALUES,
     advice,
@@ -189,6 +190,8 @@ _ROW_CAUSES = {
         "Add the values to the accepted ones if they are right; map or mend them in staging if not.",
     ),
 }
+# What a time of 0, an empty date or "for ever" is read as.
+_NO_DATES = frozenset({"1970-01-01", "1900-01-01", "1899-12-30", "0001-01-01", "9999-12-31"})
 
 
 def _rows(expectation: Expectation, said: Mapping[str, Any], passed: bool, wanted: str) -> Finding:
@@ -208,6 +211,8 @@ def _rows(expectation: Expectation, said: Mapping[str, Any], passed: bool, wante
         )
     sample = said.get("partial_unexpected_list") or []
     shown = ", ".join(_value(value) for value in list(dict.fromkeys(map(str, sample)))[:5])
+    if cause == OUTSIDE and sample and all(str(value)[:10] in _NO_DATES for value in sample):
+        cause, advice = PLACEHOLDER, "Turn the placeholder into null where the column is read."
     return Finding(
         level="pass" if passed else "fail",
         observed=f"{count(bad)} of {count(total)} ({percent(share)})",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from expectations import causes
 from expectations.causes import AVERAGE, CLUSTERED, CLUSTERED_SLICE, DEAD, GENERATED, QUANTISED, SPAN
 from expectations.definition import Level, Slice
 from expectations.result import CheckResult, SuiteResult
@@ -191,3 +192,20 @@ FIGURES = [
 @pytest.mark.parametrize(("shown", "expected"), FIGURES, ids=[row[1] for row in FIGURES])
 def test_figures_are_plain(shown: str, expected: str) -> None:
     assert shown == expected
+
+
+@pytest.mark.parametrize(
+    ("sample", "cause"),
+    [
+        (["1970-01-01 00:00:00", "1970-01-01 00:00:00"], causes.PLACEHOLDER),
+        (["9999-12-31"], causes.PLACEHOLDER),
+        (["1970-01-01 00:00:00", "1998-07-03 10:00:00"], causes.OUTSIDE),
+        ([], causes.OUTSIDE),
+    ],
+)
+def test_dates_that_stand_for_nothing_are_placeholders(sample: list[str], cause: str) -> None:
+    expectation = Expectation(
+        type="expect_column_values_to_be_between", arguments={"column": "at", "min_value": "2000"}
+    )
+    result = {"element_count": 90, "unexpected_count": 2, "partial_unexpected_list": sample}
+    assert describe(expectation, SimpleNamespace(result=result, success=False)).cause == cause
