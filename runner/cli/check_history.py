@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.errors import ProjectError
+from runner.model import Model, SourceTable
 from runner.project.parse import Project
+
+if TYPE_CHECKING:
+    from runner.quality import Quality
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _MARKS = {"pass": "·", "warn": "w", "fail": "F"}
@@ -18,11 +22,12 @@ _SHOWN = 24  # runs in a trend
 _WIDEST = 60
 
 
-def show_checks(project: Project, label: str, *, limit: int, output: str) -> None:
+def show_checks(project: Project, quality: Quality, node: Model | SourceTable, *, limit: int, output: str) -> None:
     """Prints the last results of a table's checks: a line for each check, or each result as JSON.
 
+    Below it stands how often those that judge by the past would have fired over that past.
+
     Args:
-        label: the model, or source.table.
         limit: of how many runs, the newest ones.
 
     Raises:
@@ -31,6 +36,7 @@ def show_checks(project: Project, label: str, *, limit: int, output: str) -> Non
     from expectations.history.results import read
     from runner.quality.history import results_path
 
+    label = node.label
     rows = read(results_path(project), target=project.files.target.name, model=label)
     runs = list(dict.fromkeys(row["run_id"] for row in rows))[-limit:]
     rows = [row for row in rows if row["run_id"] in runs]
@@ -53,6 +59,28 @@ def show_checks(project: Project, label: str, *, limit: int, output: str) -> Non
         words = [f"{word:<{width}}" for word, width in zip(line, widths, strict=False)]
         words[1] = click.style(words[1], fg=_COLOURS[found[-1]["status"]])
         click.echo("  ".join([*words, line[-1]]).rstrip())
+    for text in _replays(project, quality, node):
+        click.echo(text)
+
+
+def _replays(project: Project, quality: Quality, node: Model | SourceTable) -> list[str]:
+    """Returns, for each check that judges by the past, how often it would have fired over the versions of that past."""
+    from expectations.checks.trend import TRENDS
+    from expectations.history.replay import replay
+    from runner.quality.history import past_of
+
+    suite = quality.suites.get(node.unique_id)
+    texts = []
+    for one in suite.expectations if suite is not None else ():
+        if one.type not in {trend.type for trend in TRENDS}:
+            continue
+        found = replay(one, past_of(project, node, one))
+        name = one.name or (f"{one.type} ({one.column})" if one.column else one.type)
+        texts.append(
+            f"{name}: of {found.judged} versions with enough before them it would have warned of {found.warned} "
+            f"and failed {found.failed}."
+        )
+    return texts
 
 
 def _selected(project: Project, label: str) -> str:

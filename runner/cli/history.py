@@ -45,7 +45,7 @@ def history_command(command: Command, name: str | None, limit: int, output: str,
 
         if name is None:
             raise ProjectError("say whose checks: run history clv --checks")
-        return show_checks(project, _named(project, name).label, limit=limit, output=output)
+        return show_checks(project, command.quality(), _named(project, name), limit=limit, output=output)
     rows = (_runs(project) if name is None else _events(project, _named(project, name)))[:limit]
     if not rows:
         raise ProjectError(

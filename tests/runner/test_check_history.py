@@ -134,3 +134,19 @@ def test_figures_as_blocks() -> None:
 def test_queries_name_the_table_as_a_source(settled: Settled) -> None:
     text = "select status from {{ source('sluice', 'check_results') }}"
     assert compile_text(settled.project(), text) == "select status from sluice.check_results"
+
+
+def test_how_often_a_check_would_have_fired_over_its_past(settled: Settled, run: Run) -> None:
+    suite = settled.root / "expectations/suites/totals.yml"
+    suite.parent.mkdir(parents=True, exist_ok=True)
+    trend_check = "expect_table_row_count_to_follow_history"
+    suite.write_text(
+        f"model: totals\nexpectations:\n- expect: {trend_check}\n  name: as many as ever\n", encoding="utf-8"
+    )
+    for number in range(12):
+        keep(settled, number, judged(30 if number == 10 else 100 + number % 2, "pass", 0, version=number + 100))
+    code, out, _ = run("history", "totals", "--checks")
+    assert code == 0
+    assert out.splitlines()[-1] == (
+        "as many as ever: of 5 versions with enough before them it would have warned of 0 and failed 1."
+    )

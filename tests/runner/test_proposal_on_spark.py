@@ -31,7 +31,7 @@ sources:
   - name: shop
     tables:
       - {name: users, key: [user_id], columns: [{name: user_id, data_type: string}]}
-      - {name: orders, key: [order_id], columns: [{name: order_id, data_type: string}]}
+      - {name: orders, key: [order_id], columns: [{name: order_id, data_type: string}, {name: status, data_type: string}]}
 """
 SUITE = """
 model: shop.orders
