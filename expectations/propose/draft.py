@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,12 +57,14 @@ class Surroundings:
         sources: the tables that this one is made of.
         existing: what is asked of the table already.
         has_history: whether earlier versions can be told apart, so that trends mean something.
+        sensitive: columns none of whose values may stand in the draft.
     """
 
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     sources: Sequence[str] = ()
     existing: Sequence[Expectation] = ()
     has_history: bool = True
+    sensitive: Collection[str] = ()
 
 
 def draft(model: str, found: Profile, around: Surroundings) -> list[Line]:
@@ -85,7 +87,7 @@ def _lines(model: str, found: Profile, around: Surroundings) -> Iterator[Line]:
         )
     yield from _keys(found)
     for column in found.columns.values():
-        yield from _of_column(found, column)
+        yield from _of_column(found, _hidden(column) if column.name in around.sensitive else column)
     yield from _across(found)
     yield from _to_others(model, found, around)
 
@@ -103,6 +105,11 @@ def _keys(found: Profile) -> Iterator[Line]:
     for columns in [columns for columns in found.keys if len(columns) > 1][:1]:
         why = f"no two of {count(found.rows)} rows share all of them"
         yield _line("expect_compound_columns_to_be_unique", why, column_list=list(columns))
+
+
+def _hidden(column: ColumnProfile) -> ColumnProfile:
+    """Returns what a draft may know of a sensitive column: how many values, and none of them."""
+    return replace(column, values=(), sample=(), least=None, greatest=None)
 
 
 def _is_key_name(name: str) -> bool:
@@ -137,7 +144,7 @@ def _of_column(found: Profile, column: ColumnProfile) -> Iterator[Line]:
             yield _line("expect_column_value_lengths_to_be_between", why, column=name, min_value=1)
     if column.is_number:
         yield from _range(column)
-    if column.is_time:
+    if column.is_time and column.least is not None:
         yield _line(
             "expect_rows_to_satisfy",
             f"{column.least} to {column.greatest}: none lies in the future",

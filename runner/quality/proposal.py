@@ -107,6 +107,7 @@ def surroundings(project: Project, quality: Quality, node: Model | SourceTable) 
         keys=keys,
         sources=[other.label for other in tables if other.unique_id in parents],
         existing=suite.expectations if suite else (),
+        sensitive=[column.name for column in node.columns if column.meta.get("sensitive") is True],
         has_history=node.table.path(project.warehouse).joinpath("_delta_log").is_dir(),
     )
 

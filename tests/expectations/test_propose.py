@@ -214,3 +214,11 @@ def test_what_a_data_test_asks_is_asked_already() -> None:
     )
     lines = draft("orders", FOUND, Surroundings(existing=(unique,)))
     assert [line.had for line in lines if line.expectation.type == unique.type] == ["m.yml:9"]
+
+
+def test_no_value_of_a_sensitive_column_stands_in_a_draft() -> None:
+    hidden = Surroundings(sensitive=("order_id", "status", "total", "started_at"))
+    text = written("orders", draft("orders", FOUND, hidden))
+    for value in ("txn_", "paid", "4,312", "9000", "2026-01-01 00:00:00"):
+        assert value not in text
+    assert "column: order_id" in text and "column: status" in text
