@@ -528,6 +528,9 @@ def _result(project: Project, result: NodeResult) -> dict[str, Any]:
         "adapter_response": {
             "_message": result.status,
             **({"rows_affected": result.rows} if result.rows is not None else {}),
+            **next(
+                ({"rows_quarantined": one.numbers["quarantined"]} for one in checks if "quarantined" in one.numbers), {}
+            ),
             **({"delta_version": result.version} if result.version is not None else {}),
         },
         "message": result.message or None,

@@ -335,7 +335,11 @@ class Builder:
         metadata: Mapping[str, Any],
     ) -> int | None:
         """Publishes a model, together with its quarantine where that changes; returns the model's version."""
-        beside = apart.step(self.warehouse.root, self._metadata(work.model)) if apart is not None else None
+        beside = (
+            apart.step(self.warehouse.root, model=work.model.unique_id, run_id=self.run_id)
+            if apart is not None
+            else None
+        )
         if beside is None:
             return materialize.publish(work, candidate, inputs=inputs, metadata=metadata)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from expectations.setting_aside import EXIST_IN, QUARANTINE, UNIQUE
 from runner import delta, delta_log
@@ -48,6 +48,7 @@ class Split:
         aside: of them, put aside by this build.
         table: the quarantine's table.
         path: its candidate; None where nothing of it changes.
+        reasons: how many rows fail each check, in words.
         too_many: more rows than the suite allows would go: the candidate is as it was.
     """
 
@@ -57,16 +58,22 @@ class Split:
     table: TableRef
     path: Path | None
     read_version: int | None
+    reasons: tuple[str, ...] = ()
     too_many: bool = False
 
-    def step(self, folder: Path, said: Mapping[str, Any]) -> Step | None:
-        """Returns the publication of the quarantine, which goes with the model's own; None where nothing of it changes."""
+    def step(self, folder: Path, *, model: str, run_id: str) -> Step | None:
+        """Returns the publication of the quarantine, which goes with the model's own; None where nothing of it changes.
+
+        Args:
+            folder: of all tables.
+            model: the model's unique id.
+        """
         path, table = self.path, self.table.path(folder)
         if path is None:
             return None
 
         def act(journal: str) -> int:
-            metadata = {"sluice": 1, "kind": "quarantine", **said, "journal": journal}
+            metadata = {"sluice": 1, "kind": "quarantine", "of": model, "run_id": run_id, "journal": journal}
             return delta.publish(table, path, user_metadata=metadata, read_version=self.read_version)
 
         return Step(
@@ -102,26 +109,30 @@ def split(
     there = delta.version(folder)
     failed = [one for one in checks.results if one.expectation.on_failure == QUARANTINE and one.level != "pass"]
     failed = [one for one in failed if rows_failing(candidate.frame, one, inputs) is not None]
-    old = there is not None and delta.row_count(folder) != 0
-    if not failed and not old:
+    before = in_quarantine(work.warehouse.root, work.model.table)
+    if not failed and (not before or candidate.unchanged):
         return None
     assert candidate.path is not None
     rows = candidate.rows if candidate.rows is not None else candidate.frame.count()
     marked, reasons = _marked(candidate.frame, failed, inputs)
     bad = _bad(marked, reasons, run_id)
     path = delta.new_candidate(folder)
-    made = Split(candidate=candidate, rows=rows, aside=0, table=table, path=path, read_version=there)
+    counts = tuple(f"{one.failing_count or 0:,} rows: {_reason(one)}." for one in failed)
+    made = Split(candidate=candidate, rows=rows, aside=0, table=table, path=path, read_version=there, reasons=counts)
     try:
         bad.write.format("delta").save(str(path))
         aside = _count(work, path)
         if aside > suite.max_quarantine_share * rows:
             delta.discard(path)
             return replace(made, aside=aside, path=None, too_many=True)
-        if old and work.incremental:
+        if before and work.incremental:
             kept = _not_delivered(work, candidate, work.warehouse.read(folder))
             if kept is not None:
                 options = {"mergeSchema": "true"}
                 kept.write.format("delta").mode("append").options(**options).save(str(path))
+        if not aside and _count(work, path) == before:
+            delta.discard(path)
+            return None
         if aside:
             candidate = _without(work, candidate, marked, reasons, failed)
     except BaseException:
@@ -149,10 +160,18 @@ def told(found: Split, checks: SuiteResult, suite: Suite) -> SuiteResult:
         return checks
     counted = f"{found.aside:,} of {found.rows:,} rows ({percent(found.aside / found.rows)})"
     if not found.too_many:
-        return _with(checks, suite, found.table, f"{counted} went into quarantine", level="warn", aside=found.aside)
+        return _with(
+            checks,
+            suite,
+            found.table,
+            f"{counted} went into quarantine",
+            level="warn",
+            aside=found.aside,
+            evidence=found.reasons,
+        )
     allowed = percent(suite.max_quarantine_share)
     said = f"{counted} would go into quarantine, and max_quarantine_share allows {allowed}: nothing is published"
-    return _with(checks, suite, found.table, said, level="fail", aside=found.aside)
+    return _with(checks, suite, found.table, said, level="fail", aside=found.aside, evidence=found.reasons)
 
 
 def still_apart(folder: Path, model: Model, checks: SuiteResult, suite: Suite) -> SuiteResult:
@@ -165,7 +184,16 @@ def still_apart(folder: Path, model: Model, checks: SuiteResult, suite: Suite) -
     return _with(checks, suite, table, f"{aside:,} {are} in quarantine", level="warn", aside=aside)
 
 
-def _with(checks: SuiteResult, suite: Suite, table: TableRef, said: str, *, level: Level, aside: int) -> SuiteResult:
+def _with(
+    checks: SuiteResult,
+    suite: Suite,
+    table: TableRef,
+    said: str,
+    *,
+    level: Level,
+    aside: int,
+    evidence: tuple[str, ...] = (),
+) -> SuiteResult:
     from expectations.result import CheckResult
     from expectations.suite import Expectation
 
@@ -183,6 +211,7 @@ def _with(checks: SuiteResult, suite: Suite, table: TableRef, said: str, *, leve
         level=level,
         observed=f"{aside:,} rows",
         message=f"{said}. The rows and their reasons: {rows.format(suite.model)}",
+        evidence=evidence,
         what_to_do="Look at the rows and their reasons; mend the model's SQL, or their source.",
         failing_count=aside,
         numbers={"quarantined": aside},
@@ -273,6 +302,8 @@ def _reason(one: CheckResult) -> str:
 def _bad(marked: DataFrame, reasons: Sequence[Column], run_id: str) -> DataFrame:
     from pyspark.sql import functions as F
 
+    if not reasons:
+        marked = marked.limit(0)
     listed = F.filter(
         F.array(*reasons) if reasons else F.array(F.lit(None).cast("string")), lambda one: one.isNotNull()
     )

@@ -224,7 +224,7 @@ class Staging:
         """Returns the publication of a node's quarantine; None where nothing of it changes."""
         if held.apart is None:
             return None
-        return held.apart.step(self._warehouse.root, {name: held.metadata[name] for name in ("run_id", "model")})
+        return held.apart.step(self._warehouse.root, model=held.unique_id, run_id=str(held.metadata["run_id"]))
 
     def _step(self, held: Held, state: State, versions: dict[str, int], at: list[str]) -> Step | None:
         candidate, table = held.candidate, held.work.table

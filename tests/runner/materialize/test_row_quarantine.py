@@ -35,9 +35,8 @@ SUITE = """
 
 def values(*rows: tuple[Any, ...]) -> str:
     """Returns the SELECT of rows of id, name, n, place, at."""
-    listed = ", ".join(
-        "(" + ", ".join("null" if one is None else repr(one) for one in (*row, "here", 1)[:5]) + ")" for row in rows
-    )
+    whole = [(*row, *("here", 1)[len(row) - 3 :]) for row in rows]
+    listed = ", ".join("(" + ", ".join("null" if one is None else repr(one) for one in row) + ")" for row in whole)
     return f"select * from values {listed} as given(id, name, n, place, at)"
 
 
@@ -85,10 +84,6 @@ def test_bad_rows_go_aside_with_all_their_reasons(quarantined: Work) -> None:
     assert ids(work) == [1, 3, 5]
     assert [row[1] for row in work.rows() if row[0] == 5] == ["e"]  # the newest stays
     assert aside(work) == [
-        (2, [f"{null}", f"{high}"]),
-        (4, ["expect_column_values_to_exist_in"]),
-        (5, ["expect_column_values_to_be_unique"]),
-    ] or aside(work) == [
         (2, [f"{null}(name)", f"{high}(n)"]),
         (4, ["expect_column_values_to_exist_in(place)"]),
         (5, ["expect_column_values_to_be_unique(id)"]),
