@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from runner.compile import inputs_of
 from runner.model import Model, SourceTable
 from runner.names import TableRef
 from runner.project.parse import Project
@@ -293,6 +294,7 @@ class State:
         if not isinstance(node, Model) or node.language != "sql":
             return []
         known = {str(self._ref(key)) for key in (*seen.parents, *seen.asked)} | {str(node.table)}
+        known |= {str(ref) for ref in inputs_of(self._project, node)}  # those, too, that are not published yet
         return unseen_tables(seen.fingerprint.text, known)
 
     def _requested(self, node: Model) -> Iterator[Reason]:
