@@ -132,4 +132,6 @@ def test_the_rows_themselves_are_kept_by_check_and_shown(kept: Work) -> None:
     )
     assert len([line for line in lines.stdout.splitlines() if json.loads(line)["run_id"] == "run-1"]) == 10
     none = CliRunner().invoke(show_command, ["shops", "--failures", "--project-dir", str(kept.root)])
-    assert "no failing rows of shops are kept: no check of shops failed, or none that fails by rows." in str(none.exception)
+    assert "no failing rows of shops are kept: no check of shops failed, or none that fails by rows." in str(
+        none.exception
+    )
