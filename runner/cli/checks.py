@@ -154,9 +154,9 @@ def test_command(
     _write_results(command, entries)
     report = _write_report(command, judged, units_done)
     counted = [f"{len(data)} data tests"] * bool(data) + [f"{len(units)} unit tests"] * bool(units)
-    say(f"run: {' and '.join(counted)} in {command.elapsed:.1f} s: {teller.story()}.")
     if report is not None:
         say(f"     Report: {report.relative_to(project.root)}")
+    say(f"run: {' and '.join(counted)} in {command.elapsed:.1f} s: {teller.story()}.")
     return teller.exit_code()
 
 
