@@ -61,7 +61,7 @@ def _table(report: Report, one: SuiteResult) -> dict[str, Any]:
 
 
 def _verdict(found: Verdict) -> dict[str, Any] | None:
-    if not found.cause:
+    if found.lead is None:
         return None
     return {
         "cause": found.cause,
@@ -72,7 +72,7 @@ def _verdict(found: Verdict) -> dict[str, Any] | None:
         "slice": plain(found.slice),
         "further_slices": plain(found.where),
         "what_to_do": found.what_to_do,
-        "check": found.lead.type if found.lead else None,
+        "check": found.lead.type,
         "explains": [one.title for one in found.explained],
         "others": [one.title for one in found.others],
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from expectations.definition import Level
 from expectations.reports.values import Report
 from expectations.result import SuiteResult
-from expectations.verdict import verdict
+from expectations.verdict import Verdict, verdict
 from expectations.words import count
 
 _NAMED = 3  # names in the sentence; all of them stand below it
@@ -93,8 +93,14 @@ def causes(report: Report) -> list[tuple[str, str]]:
     for one in report.tables:
         if one.status == "fail":
             said = verdict(one)
-            found.append((one.model, f"{said.cause}, where {said.slice}" if said.slice else said.cause))
+            cause = cause_of(said)
+            found.append((one.model, f"{cause}, where {said.slice}" if said.slice else cause))
     return found
+
+
+def cause_of(found: Verdict) -> str:
+    """Returns the cause in a few words; what the check says where it names none."""
+    return found.cause or found.message.rstrip(".")
 
 
 def named(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from expectations.reports.headline import headline
+from expectations.reports.headline import cause_of, headline
 from expectations.reports.tables import cell, rows_table
 from expectations.reports.values import Report
 from expectations.result import CheckResult, SuiteResult
@@ -53,7 +53,7 @@ def as_markdown(report: Report) -> str:
 
 def _row(report: Report, one: SuiteResult, found: Verdict) -> str:
     owner = report.context(one.model).owner
-    cells = [one.model, found.cause, str(found.slice or "all rows"), owner.name if owner else ""]
+    cells = [one.model, cause_of(found), str(found.slice or "all rows"), owner.name if owner else ""]
     return f"| {' | '.join(_text(value) for value in cells)} |"
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.reports import charts, lineage
 from expectations.reports.figures import figure_of
-from expectations.reports.headline import causes, headline
+from expectations.reports.headline import cause_of, causes, headline
 from expectations.reports.runs import Summary
 from expectations.reports.tables import cell, rows_table, written
 from expectations.reports.values import Context, Observation, Report
@@ -121,6 +121,7 @@ def _environment() -> Environment:
     environment.filters |= filters
     environment.globals |= {
         "rows_table": rows_table,
+        "cause_of": cause_of,
         "distribution_of": _distribution,
         "cost_of": cost,
         "faster_than": faster,

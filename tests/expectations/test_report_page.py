@@ -9,7 +9,9 @@ from html.parser import HTMLParser
 import pytest
 
 from expectations.causes import CLUSTERED, RULE
+from expectations.reports.document import as_document
 from expectations.reports.headline import causes, headline, named
+from expectations.reports.markdown import as_markdown
 from expectations.reports.page import breakable, render_page
 from expectations.reports.values import Context, Report, RunInfo, Unbuilt, UnitCase
 from expectations.result import CheckResult, SuiteResult
@@ -217,3 +219,12 @@ def test_the_page_says_how_to_see_the_rows_that_are_kept() -> None:
     kept = result(failing_rows=({"id": 1},), failing_count=400, kept=100)
     page = render_page(Report(run=RunInfo(run_id="r"), tables=(SuiteResult(model="clv", results=(kept,)),)))
     assert "<p>100 of them are kept: <code>run show clv --failures</code></p>" in page
+
+
+def test_a_check_that_names_no_cause_speaks_for_itself() -> None:
+    aside = result(cause="", message="5 of 9 rows went into quarantine.", slice=None)
+    report = Report(run=RunInfo(run_id="r"), tables=(SuiteResult(model="orders", results=(aside,)),))
+    assert causes(report) == [("orders", "5 of 9 rows went into quarantine")]
+    assert '<p class="cause">5 of 9 rows went into quarantine</p>' in render_page(report)
+    assert "| orders | 5 of 9 rows went into quarantine | all rows |  |" in as_markdown(report)
+    assert as_document(report)["tables"][0]["verdict"]["message"] == "5 of 9 rows went into quarantine."
