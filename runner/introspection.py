@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from runner import delta
+from runner.created import placed
 from runner.errors import ProjectError
 from runner.jinja.database import NeedsSparkError, RelationKind
 from runner.jinja.result import ResultTable
@@ -81,7 +82,7 @@ class Introspection:
         warehouse = self._session(sql)
         register_named(warehouse, self._known, sql)
         try:
-            frame = warehouse.spark.sql(sql)
+            frame = warehouse.spark.sql(placed(sql, self._root) if word else sql)
             rows = [tuple(row) for row in frame.collect()]
         except Exception as error:
             if not type(error).__module__.startswith(("pyspark.", "py4j.")):

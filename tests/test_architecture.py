@@ -31,6 +31,7 @@ LAYERS = (
     "connections",
     "contracts",
     "warehouse",
+    "created",
     "introspection",
     "compile",
     "explain",

@@ -19,6 +19,7 @@ from typing import Any
 
 from runner import delta
 from runner.compile import compile_model
+from runner.created import placed
 from runner.errors import ProjectError
 from runner.explain import first_words, from_spark
 from runner.introspection import Introspection, Recorder, register_named
@@ -213,7 +214,7 @@ def run_hooks(work: Work, hooks: Sequence[str], kind: str, *, candidate: Path | 
         text = on_candidate(sql, work.model.table, candidate) if candidate else sql
         register_named(work.warehouse, {str(node.table): node.table for node in work.project.nodes()}, text)
         try:
-            work.warehouse.spark.sql(text)
+            work.warehouse.spark.sql(placed(text, work.warehouse.root))
         except Exception as error:
             if not from_spark(error):
                 raise

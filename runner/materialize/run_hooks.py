@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from runner.compile import compile_model
+from runner.created import placed
 from runner.explain import first_words, from_spark
 from runner.introspection import Introspection, register_named
 from runner.materialize.hooks import HookError, hook_texts
@@ -62,7 +63,7 @@ def run_project_hooks(
 def _run(warehouse: Warehouse, known: Mapping[str, TableRef], sql: str, place: str) -> None:
     register_named(warehouse, known, sql)
     try:
-        warehouse.spark.sql(sql)
+        warehouse.spark.sql(placed(sql, warehouse.root))
     except Exception as error:
         if not from_spark(error):
             raise

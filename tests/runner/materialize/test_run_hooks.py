@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runner import delta
 from runner.build import Builder, BuildOptions
 from runner.errors import FormatError
 from runner.materialize.grants import grant_statements
@@ -45,6 +46,10 @@ def test_hooks_run_around_a_run(work: Work) -> None:
     builder = run(work)
     assert sorted(row.said for row in work.spark.table("notes.log").collect()) == ["m success", "n error"]
     assert builder.failed_hook == ""
+    work.spark.sql("drop schema notes cascade")  # as it is for the next process: what a hook made lies in the warehouse
+    assert run(work).failed_hook == ""
+    kept = delta.first_rows(work.root / "warehouse/notes/log", 9)[1]
+    assert sorted(str(row["said"]) for row in kept) == ["m success", "m success", "n error", "n error"]
     assert builder.notes == ["m: grants were not applied: the catalog of this target takes none."]
     work.file("project.yml", HOOKS.replace("insert into notes.log values", "insert into nowhere values"))
     assert run(work).failed_hook.startswith("project.yml: on-run-end failed: ")
