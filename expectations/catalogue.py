@@ -8,16 +8,21 @@ from functools import cache
 from pathlib import Path
 
 from expectations.checks import (
+    averages,
     baskets,
     clock,
     columns,
     days,
     distribution,
+    evenness,
     fields,
     funnel,
     grain,
+    groups,
     matching,
     mixture,
+    pairs,
+    paths,
     query,
     ranking,
     rounding,
@@ -28,6 +33,7 @@ from expectations.checks import (
     source,
     store,
     trend,
+    units,
 )
 from expectations.definition import Argument, Definition
 
@@ -44,9 +50,14 @@ CUSTOM: tuple[Definition, ...] = (
     slices.CLUSTERED,
     distribution.LATTICE,
     rounding.ROUNDED,
+    evenness.TOO_EVEN,
     distribution.TAIL,
+    groups.ALIKE,
+    averages.NOT_AVERAGED,
     columns.ALIVE,
     fields.DECLARED,
+    paths.PATHS,
+    units.FIT,
     segments.DEGENERATE,
     series.SANE,
     funnel.DESCEND,
@@ -54,6 +65,7 @@ CUSTOM: tuple[Definition, ...] = (
     clock.WITHIN,
     days.DAYS,
     ranking.SIGNAL,
+    pairs.BEYOND_CHANCE,
     mixture.APART,
     baskets.BASKETS,
     query.QUERY,

@@ -11,6 +11,7 @@ from expectations.asked import Asked, ask, judge_by_values
 from expectations.compute import Computed, Data, compute, types_of
 from expectations.definition import Aggregate, Need
 from expectations.details import FAILING_ROWS, result_of
+from expectations.explain import explain
 from expectations.plot import Earlier
 from expectations.result import SuiteResult
 from expectations.suite import Expectation, Suite
@@ -70,15 +71,17 @@ def validate(
     for one in asked:
         _judge(one, computed, data, engine, label or suite.model, jobs_so_far)
         results.append(result_of(one, data, computed, columns, earlier))
+    rows = computed.values.get(_ROWS)
+    explained, jobs = explain(results, data, columns, rows)
     from expectations import gx
 
     result = SuiteResult(
         model=suite.model,
         label=label,
         description=suite.description,
-        results=tuple(results),
-        rows=computed.values.get(_ROWS),
-        jobs=computed.jobs,
+        results=explained,
+        rows=rows,
+        jobs=computed.jobs + jobs,
         gx_result=gx.suite_result([one.result for one in asked], suite.model, all(not r.blocking for r in results)),
     )
     return replace(settle(result), seconds=time.monotonic() - started)

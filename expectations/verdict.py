@@ -152,9 +152,9 @@ def describe(expectation: Expectation, result: Any) -> Finding:
         message=f"Found {observed}{what}; expected {subject}{wanted}.",
         cause="" if passed else FIGURE,
         evidence=() if passed else (f"Observed: {observed}.",),
-        what_to_do="" if passed else "Compare with the last good version: what changed in the source or in the SQL?",
+        what_to_do="" if passed else advice(FIGURE),
+        numbers={"observed": value} if isinstance(value, (int, float)) and not isinstance(value, bool) else {},
         plot="" if passed else expectation.column,
-        numbers={"observed": value} if isinstance(value, (int, float)) else {},
     )
 
 

@@ -23,6 +23,7 @@ from runner.introspection import Introspection, Recorder
 from runner.jinja.database import Database
 from runner.jinja.render import Captured, Relation
 from runner.journal import Step, publish_together, recover
+from runner.landed_paths import with_paths
 from runner.materialize.grants import apply_grants
 from runner.materialize.run_hooks import run_project_hooks, shown_result
 from runner.model import Model, SourceTable
@@ -369,7 +370,7 @@ class Builder:
             checks = self._audit(unique_id, self.warehouse.frame(read), is_candidate=read != node.table)
             assert checks is not None
             if isinstance(node, SourceTable):
-                checks = with_quarantine(checks, node, self.warehouse)
+                checks = with_paths(with_quarantine(checks, node, self.warehouse), node, self.warehouse)
                 checks = with_freshness(checks, self.project, node, self.warehouse.spark, blocks=not self._builds)
             elif suite := self.quality.suites.get(unique_id):
                 checks = still_apart(self.warehouse.root, node, checks, suite)

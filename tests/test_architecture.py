@@ -42,6 +42,7 @@ LAYERS = (
     "retries",
     "quality",
     "quarantine",
+    "landed_paths",
     "mentions",
     "state",
     "journal",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from expectations.arrays import np
-from expectations.causes import CAPPED, CLUSTERED, GENERATED, QUANTISED, SPAN, UNIT
+from expectations.causes import CAPPED, CLUSTERED, GENERATED, OUTSIDE, QUANTISED, SPAN, UNIT
 from expectations.checks.grain import window_needs, window_seconds
 from expectations.definition import (
     Aggregate,
@@ -25,6 +26,9 @@ from expectations.shape import dispersion, grid_call, quantile, tails, top_share
 if TYPE_CHECKING:
     from expectations.shape import Grid
 from expectations.words import count, duration, figure, measured, percent
+
+_UNITS = {0.001: "milliseconds", 1e-6: "microseconds", 60.0: "minutes", 3_600.0: "hours"}
+_UNIT_SHARE = 0.9  # of the values outside the limits, that another unit explains
 
 
 def _shape_needs(arguments: Arguments, table: Table) -> dict[str, Need]:
@@ -54,9 +58,21 @@ def _magnitude_needs(arguments: Arguments, table: Table) -> dict[str, Need]:
     needs["outside"] = Aggregate(
         call=f"count_if(CAST({column} AS DOUBLE) < {low!r} OR CAST({column} AS DOUBLE) > {high!r})", where=table.where
     )
+    value = f"CAST({column} AS DOUBLE)"
+    for factor in _UNITS:
+        scaled = f"{value} * {factor!r}D"
+        call = f"count_if(({value} < {low!r} OR {value} > {high!r}) AND {scaled} >= {low!r} AND {scaled} <= {high!r})"
+        needs[f"scaled {factor}"] = Aggregate(call=call, where=table.where)
     if arguments["sessions"]:
         needs |= window_needs(arguments, arguments["sessions"])
     return needs
+
+
+def _unit(values: Values) -> str:
+    """Returns the unit that would bring nearly all values outside into the limits; empty where none does."""
+    fitting = {factor: values.get(f"scaled {factor}", 0) for factor in _UNITS}
+    best = max(fitting, key=lambda factor: (fitting[factor] >= _UNIT_SHARE * values["outside"], -abs(math.log(factor))))
+    return _UNITS[best] if values["outside"] and fitting[best] >= _UNIT_SHARE * values["outside"] else ""
 
 
 def _magnitude(arguments: Arguments, values: Values) -> Finding:
@@ -89,11 +105,14 @@ def _magnitude(arguments: Arguments, values: Values) -> Finding:
         said = f"The median of {column} is {duration(median)}; {percent(outside)} of values are implausible."
         return Finding(level="pass", observed=f"median {duration(median)}", message=said, numbers=numbers)
     limit_low, limit_high = float(arguments["shortest"]), float(arguments["longest"])
+    if not cause and (unit := _unit(values)):
+        cause = UNIT
+        evidence.append(f"As {unit}, nearly all of those would be plausible.")
     return Finding(
         level=level,
         observed=f"median {duration(median)}, {percent(outside)} outside",
         message=f"The magnitude of {column} is not plausible: {evidence[0][0].lower()}{evidence[0][1:]}",
-        cause=cause or UNIT,
+        cause=cause or OUTSIDE,
         evidence=tuple(evidence),
         what_to_do="Compute it per session: ended_at - started_at, or the session's own duration_seconds."
         if cause == SPAN
@@ -237,6 +256,7 @@ def _lattice(arguments: Arguments, values: Values) -> Finding:
         if many
         else "Check how the time is measured: a clock of whole minutes, a rounded or truncated timestamp.",
         numbers=numbers,
+        failing=f"CAST({quoted(column)} AS DOUBLE) = {commonest!r}" if many else "",
         plot=column,
     )
 

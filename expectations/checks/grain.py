@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from expectations.causes import AVERAGE, PER_USER, ROWS_LOST, SPAN
+from expectations.checks.averages import averaged_ratio
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -132,10 +131,9 @@ def _cause(arguments: Arguments, values: Values, numbers: dict[str, float | int 
         if median / window >= _SPAN_SHARE:
             evidence.append(said)
             cause = SPAN
-    theirs = values.get("source_variance")
     users = values["session_users"][0]["n"]
-    if values.get("variance") is not None and theirs and users and not math.isnan(theirs):
-        averaged = values["variance"] * (values["sessions"] / users) / theirs
+    averaged = averaged_ratio(values.get("variance"), values.get("source_variance"), values["sessions"], users)
+    if averaged is not None:
         numbers["v"] = averaged
         if not cause and _AVERAGE_BAND[0] <= averaged <= _AVERAGE_BAND[1]:
             evidence.append(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from expectations.causes import NO_SIGNAL
+from expectations.causes import NO_SIGNAL, advice
+from expectations.chance import chi_square_tail, variance_ratio
 from expectations.definition import Argument, Arguments, Definition, Finding, Need, Query, Table, Values, escape, quoted
 from expectations.words import count, figure, percent
 
@@ -15,6 +16,11 @@ _LEAST_EXPECTED = 5.0  # in a group, below which chi-square is no approximation
 def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
     keys = [escape(quoted(column)) for column in arguments["groups"]]
     name = f"concat_ws(', ', {', '.join(f'CAST({key} AS STRING)' for key in keys)})"
+    if arguments["value"]:
+        value = f"CAST(({escape(arguments['value'])}) AS DOUBLE)"
+        sql = f"SELECT {name} AS name, count({value}) AS n, avg({value}) AS mean, var_pop({value}) AS variance "
+        sql += f"FROM {{this}} GROUP BY {', '.join(keys)} ORDER BY mean DESC, name"
+        return {"groups": Query(sql=sql, where=table.where)}
     whole = escape(arguments["part_of"]) if arguments["part_of"] else "CAST(NULL AS DOUBLE)"
     return {
         "groups": Query(
@@ -27,6 +33,8 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
 
 def _judge(arguments: Arguments, values: Values) -> Finding:
     groups = [row for row in values["groups"] if row["name"] not in arguments["ignore"]]
+    if arguments["value"]:
+        return _by_means(arguments, groups)
     shares = arguments["part_of"] is not None
     what = " and ".join(arguments["groups"])
     found = _chi_square(groups, shares)
@@ -36,7 +44,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         said = f"{count(total)} in {count(len(groups))} groups by {what} are too few to tell a ranking from chance."
         return Finding(level="pass", observed="too few to judge", message=said, numbers=numbers)
     statistic, degrees = found
-    p = _tail(statistic, degrees)
+    p = chi_square_tail(statistic, degrees)
     numbers |= {"chi_square": statistic, "degrees": degrees, "p": p}
     chance = f"chi-square {figure(statistic)} on {degrees} degree{'s' if degrees != 1 else ''} of freedom, {_p(p)}"
     if p <= arguments["warn_p"]:
@@ -56,6 +64,40 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         rows=tuple(
             {what: row["name"], "n": row["n"]} | ({"of": row["whole"]} if shares else {}) for row in ranked[:10]
         ),
+    )
+
+
+def _by_means(arguments: Arguments, found: Sequence[Mapping[str, Any]]) -> Finding:
+    """Returns the verdict over means: F of a one-way layout."""
+    groups = [row for row in found if row["n"]]
+    what, value = " and ".join(arguments["groups"]), arguments["value"]
+    total = sum(row["n"] for row in groups)
+    numbers: dict[str, Any] = {"groups": len(groups), "total": total}
+    if len(groups) < 2 or total < arguments["min_count"] or total <= len(groups):
+        said = (
+            f"{count(total)} rows in {count(len(groups))} groups by {what} are too few to tell a ranking from chance."
+        )
+        return Finding(level="pass", observed="too few to judge", message=said, numbers=numbers)
+    mean = sum(row["n"] * row["mean"] for row in groups) / total
+    between = sum(row["n"] * (row["mean"] - mean) ** 2 for row in groups)
+    ratio, p = variance_ratio(len(groups), total, between, sum(row["n"] * row["variance"] for row in groups))
+    numbers |= {"f": ratio, "p": p}
+    chance = f"F {figure(ratio)} on {len(groups) - 1} and {count(total - len(groups))} degrees of freedom, {_p(p)}"
+    if p <= arguments["warn_p"]:
+        said = f"The mean {value} of {count(len(groups))} groups by {what} differs by more than chance: {chance}."
+        return Finding(level="pass", observed=_p(p), message=said, numbers=numbers)
+    ranked = sorted(groups, key=lambda row: -row["mean"])
+    first, last = (f"{row['name']} ({figure(row['mean'])})" for row in (ranked[0], ranked[-1]))
+    return Finding(
+        level="warn",
+        observed=_p(p),
+        message=f"The ranking of mean {value} by {what} carries no signal: {first} is first and {last} last of "
+        f"{count(len(groups))}, which chance alone gives ({chance}).",
+        cause=NO_SIGNAL,
+        evidence=(f"{count(total)} rows in {count(len(groups))} groups; p above {figure(arguments['warn_p'])}.",),
+        what_to_do=advice(NO_SIGNAL),
+        numbers=numbers,
+        rows=tuple({what: row["name"], "rows": row["n"], "mean": row["mean"]} for row in ranked[:10]),
     )
 
 
@@ -80,13 +122,6 @@ def _chi_square(groups: Sequence[Mapping[str, Any]], shares: bool) -> tuple[floa
     return sum((n - rate * whole) ** 2 / (rate * (1 - rate) * whole) for n, whole in pairs), len(counts) - 1
 
 
-def _tail(statistic: float, degrees: int) -> float:
-    """Returns the probability that chance gives such a chi-square or a greater one."""
-    from scipy.special import chdtrc  # not at import: suites are read without it
-
-    return float(chdtrc(degrees, statistic))
-
-
 def _p(value: float) -> str:
     return f"p = {figure(value)}" if value >= 1e-6 else "p < 0.000001"
 
@@ -104,13 +139,15 @@ SIGNAL = Definition(
     check="D12",
     doc="""The groups that a table ranks differ by more than chance.
 
-    Chi-square of counts against equal ones, or, with `part_of`, of shares against the common one. Warns where p > .01
+    Chi-square of counts against equal ones, or, with `part_of`, of shares against the common one; with `value`, F of the
+    groups' means. Warns where p > .01
     although there was enough to see a difference (`min_count` in all, 5 expected in each group). What is counted must
     be independent of each other: users or sessions, not lines or units of one order.""",
     arguments=(
         Argument(name="groups", kind="columns", required=True),
-        Argument(name="count", kind="sql", required=True),
+        Argument(name="count", kind="sql", default="count(*)"),
         Argument(name="part_of", kind="sql"),
+        Argument(name="value", kind="sql"),
         Argument(name="ignore", kind="list", default=["unknown"]),
         Argument(name="warn_p", kind="share", default=0.01),
         Argument(name="min_count", kind="integer", default=1_000),

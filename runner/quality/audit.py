@@ -16,6 +16,7 @@ from runner.project.parse import Project
 from runner.quality.failing_rows import keep_failing_rows
 from runner.quality.gather import Quality
 from runner.quality.history import facts_of
+from runner.quality.paths import path_checks
 from runner.quality.rendered import query_of, tables_of
 from runner.quality.stored import store_failures
 from runner.session.jobs import started
@@ -57,7 +58,15 @@ class Audit:
 
     def asks(self, unique_id: str) -> bool:
         """Whether the table has a check."""
-        return unique_id in self.quality.suites or bool(self.placed.get(unique_id))
+        return (
+            unique_id in self.quality.suites
+            or bool(self.placed.get(unique_id))
+            or bool(self._unwritten(self.project.node(unique_id)))
+        )
+
+    def _unwritten(self, node: Model | SourceTable) -> tuple[Expectation, ...]:
+        """Returns the checks that a table has without anybody writing them."""
+        return path_checks(self.project, node) if isinstance(node, SourceTable) else ()
 
     def judge(
         self,
@@ -85,10 +94,11 @@ class Audit:
         node = self.project.node(unique_id)
         suite = self.quality.suites.get(unique_id)
         tests = self.placed.get(unique_id, ())
-        if suite is None and not tests:
+        unwritten = self._unwritten(node)
+        if suite is None and not tests and not unwritten:
             return None
-        if suite is None:
-            suite = Suite(model=node.label)
+        suite = suite or Suite(model=node.label)
+        suite = replace(suite, expectations=(*suite.expectations, *unwritten))
         suite.check_columns(frame.columns)
         with self._named(node, frame, wanted=is_candidate and bool(tests)) as relations:
             queries = tuple(self._query(test, node, relations, frame) for test in tests)

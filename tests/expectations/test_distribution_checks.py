@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from expectations.causes import OUTSIDE, UNIT
 from expectations.checks import distribution, grain, segments
 from expectations.definition import Definition, Finding
 from expectations.shape import dispersion, distance, grid_of, sampling_distance, tails, top_share
@@ -30,6 +31,10 @@ def found(x: Numbers) -> dict[str, Finding]:
     magnitude = {
         **common,
         "outside": int(((x < 1) | (x > DAY)).sum()),
+        **{
+            f"scaled {factor}": int((((x < 1) | (x > DAY)) & (x * factor >= 1) & (x * factor <= DAY)).sum())
+            for factor in distribution._UNITS
+        },
         "window_start": 0,
         "window_end": int(WINDOW * 1e6),
     }
@@ -109,6 +114,14 @@ def test_a_span_is_named_as_one() -> None:
     assert one.cause == grain.SPAN
     assert one.numbers["m"] > 0.9
     assert one.message.startswith("The magnitude of duration_seconds is not plausible: the median, 87.")
+
+
+def test_another_unit_is_named_and_nonsense_is_not() -> None:
+    rng = np.random.default_rng(4)
+    x = np.exp(rng.normal(6, 0.8, 2_000))
+    mixed = found(np.where(rng.random(2_000) < 0.3, 1_000 * x, x))["D3"]
+    assert (mixed.cause, mixed.evidence[-1]) == (UNIT, "As milliseconds, nearly all of those would be plausible.")
+    assert found(np.where(rng.random(2_000) < 0.1, -5.0, x))["D3"].cause == OUTSIDE
 
 
 def test_measured_figures_of_known_shapes() -> None:
