@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from expectations.history.past import Measured
     from expectations.suite import Expectation
     from runner.execute import NodeResult
+    from runner.quality.kept import Kept
 
 
 def results_path(project: Project) -> Path:
@@ -129,17 +130,25 @@ def _known(path: Path, version: int | None, target: str, label: str) -> Mapping[
     return {} if version is None else by_check(read(path, target=target, model=label, columns=wanted))
 
 
+@lru_cache(maxsize=64)
+def _log_of(table: Path, version: int | None) -> tuple[Kept, ...]:
+    """Returns a table's versions by its log; read once for each newest version."""
+    from runner.quality.kept import kept_versions
+
+    return tuple(kept_versions(table))
+
+
 def _from_log(table: Path, expectation: Expectation) -> tuple[Measured, ...]:
     from expectations.checks.trend import AGE, NULL_SHARE, ROW_COUNT
     from expectations.history.past import Measured
-    from runner.quality.kept import as_moment, kept_versions
+    from runner.quality.kept import as_moment
 
     if expectation.where or expectation.type not in (AGE.type, NULL_SHARE.type, ROW_COUNT.type):
         return ()
     if expectation.arguments.get("empty_is_null"):
         return ()
     found = []
-    for kept in kept_versions(table):
+    for kept in _log_of(table, delta.version(table)):
         figure: float | None = None
         if expectation.type == ROW_COUNT.type:
             figure = kept.rows
