@@ -188,7 +188,7 @@ def test_an_empty_table_gives_nothing_to_draft_from(project: Project, warehouse:
 
     from runner.names import TableRef
 
-    empty = replace(project.sources["shop.orders"], table=TableRef("shop", "nothing"), name="nothing")
+    empty = replace(project.sources["shop.orders"], table=TableRef("shop", "nothing"))
     with pytest.raises(ProjectError) as raised:
         propose(project, load_quality(project), warehouse, empty)
-    assert str(raised.value) == "shop.nothing has no rows: there is nothing to draft a suite from."
+    assert str(raised.value) == "shop.orders has no rows: there is nothing to draft a suite from."
