@@ -128,7 +128,7 @@ def judge_by_values(asked: Asked, computed: Computed, data: Data, *, most_rows: 
 
 def _sample(sample: Unexpected, where: str, data: Data) -> list[dict[str, Any]]:
     if sample.query is not None:
-        return data.query(sample.query)
+        return [row.asDict(recursive=True) for row in data.asked(sample.query).limit(SAMPLE).collect()]
     return data.rows(with_where(where, sample.condition), SAMPLE)
 
 
