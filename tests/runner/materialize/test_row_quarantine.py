@@ -55,7 +55,7 @@ def ids(work: Work) -> list[int]:
 @pytest.fixture
 def quarantined(work: Work) -> Work:
     work.model("select 'here' as place", name="places", materialized="table")
-    work.model("select 1 as id")
+    work.model("select 1 as id", materialized="table")
     work.file("expectations/suites/m.yml", SUITE)
     return work
 
