@@ -75,6 +75,7 @@ class Work:
 
     def published(self) -> Mapping[str, int | None]:
         tables = sorted(path.parent for path in (self.root / "warehouse").glob("*/*/_delta_log"))
+        tables = [path for path in tables if not path.parent.name.endswith("__failures")]  # what failed is kept there
         return {path.name: delta.version(path) for path in tables if delta.is_table(path)}
 
     def path(self, name: str = "m") -> Path:
