@@ -49,6 +49,7 @@ LAYERS = (
     "row_quarantine",
     "staging",
     "typecheck",
+    "lineage",
     "baselines",
     "build",
     "operations",

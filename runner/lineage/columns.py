@@ -1,0 +1,182 @@
+"""Where every column of a project comes from, and where it goes to: over models, down to the field in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from runner.compile import compile_model
+from runner.errors import NotFoundError, ProjectError
+from runner.introspection import Introspection
+from runner.jinja.database import Database
+from runner.lineage.query import Columns, shapes_of, typed
+from runner.lineage.shapes import CONSTANT, ELEMENT, KEY, VALUE, Origin, Shape, Taken, within
+from runner.model import Model, SourceTable
+from runner.project.parse import Project
+
+LANDED = {"_rescued": "string", "_snapshot_id": "string", "_landed_at": "timestamp"}
+SNAPSHOT = ("dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Field:
+    """A field of a store that values of a column come from.
+
+    Attributes:
+        table: the landed table's label, such as `mongodb.users`.
+        path: in the landed table: `geo_data.city`, `items[].price`.
+        stored: in the store: a MongoDB field path, or HBase's `family:qualifier` and the path within its cell.
+        is_copy: whether values are taken over all the way; else something was computed from them.
+    """
+
+    table: str
+    path: str
+    stored: str
+    is_copy: bool
+
+
+@dataclass(slots=True)
+class Lineage:
+    """The columns of a project.
+
+    Attributes:
+        columns: by unique id of a table, each column's shape in terms of the tables that its query reads (a
+            `Taken.table` is a unique id), in the table's order.
+        unknown: by unique id, why a table's columns cannot be followed.
+    """
+
+    project: Project
+    columns: dict[str, Columns] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+
+    def parents(self, unique_id: str, column: str) -> frozenset[Origin]:
+        """Returns the columns of parents that a column's values come from; an origin's table is a unique id.
+
+        Raises:
+            NotFoundError: there is no such column.
+        """
+        return self._shape(unique_id, (column,)).origins()
+
+    def fields(self, unique_id: str, column: str) -> tuple[Field, ...]:
+        """Returns the fields of stores that a column's values come from.
+
+        A table whose columns cannot be followed ends the way: it stands as a field of itself.
+
+        Raises:
+            NotFoundError: there is no such column.
+        """
+        found = self._sources(unique_id, (column,), {})
+        used = {(one.table, one.path) for one in found if not one.is_copy}
+        return tuple(sorted(self._field(one) for one in found if not one.is_copy or (one.table, one.path) not in used))
+
+    def children(self, unique_id: str, column: str) -> tuple[tuple[str, str], ...]:
+        """Returns the columns (unique id, name) of other tables that are made of a column directly."""
+        found = []
+        for child in self.project.graph.children(unique_id):
+            for name, shape in self.columns.get(child, {}).items():
+                if any((one.table, one.column) == (unique_id, column) for one in shape.origins()):
+                    found.append((child, name))
+        return tuple(found)
+
+    def _shape(self, unique_id: str, path: Sequence[str]) -> Shape:
+        columns = self.columns.get(unique_id, {})
+        if path[0] not in columns:
+            label = self.project.node(unique_id).label
+            reason = f" {self.unknown[unique_id]}" if unique_id in self.unknown else ""
+            raise NotFoundError(f'"{label}" has no column "{path[0]}".{reason}', name=path[0], known=columns)
+        return within(columns[path[0]], path[1:])
+
+    def _sources(
+        self, unique_id: str, path: tuple[str, ...], seen: dict[tuple[str, ...], frozenset[Origin]]
+    ) -> frozenset[Origin]:
+        key = (unique_id, *path)
+        if key not in seen:
+            seen[key] = frozenset(
+                Origin(source.table, source.path, is_copy=source.is_copy and one.is_copy)
+                for one in self._shape(unique_id, path).origins()
+                for source in ({one} if one.table == unique_id else self._sources(one.table, one.path, seen))
+            )
+        return seen[key]
+
+    def _field(self, one: Origin) -> Field:
+        node = self.project.node(one.table)
+        stored = stored_path(node, one) if isinstance(node, SourceTable) else ""
+        return Field(table=node.label, path=one.written(), stored=stored, is_copy=one.is_copy)
+
+
+def stored_path(table: SourceTable, origin: Origin) -> str:
+    """Returns where a landed value lies in its store, in the store's own words; an empty text for what landing adds."""
+    column = next((one for one in table.columns if one.name == origin.column), None)
+    if column is None:
+        return ""
+    if not column.cells:
+        return origin.written()
+    inner = list(origin.path[1:])
+    cell = column.cells[0]
+    family, _, qualifier = cell.partition(":")
+    if qualifier == "*":  # each field of the struct is a cell of its own
+        cell, inner = f"{family}:{inner[0] if inner else '*'}", inner[1:]
+    elif qualifier == "#":  # each element of the array is
+        inner = inner[1:] if inner[:1] == [ELEMENT] else inner
+    rest = "".join(part if part in (ELEMENT, KEY, VALUE) else f".{part}" for part in inner)
+    return f"{cell} {rest.lstrip('.')}".strip()
+
+
+def column_lineage(project: Project, *, database: Database | None = None) -> Lineage:
+    """Returns where the columns of all tables come from, without Spark and without reading data.
+
+    Args:
+        project: the project.
+        database: answers for templates that ask the warehouse; without it, what Delta's logs say.
+    """
+    lineage = Lineage(project)
+    logs = Introspection(project.warehouse)
+    tables = {node.unique_id: node for node in project.nodes()}
+    for node in (tables[name] for name in project.graph.order if name in tables):
+        unique_id = node.unique_id
+        try:
+            if isinstance(node, Model) and node.language == "sql":
+                lineage.columns[unique_id] = _of_query(node, lineage, database or logs)
+            else:
+                lineage.columns[unique_id] = _recorded(node, logs)
+        except ProjectError as error:
+            lineage.unknown[unique_id] = str(error)
+    return lineage
+
+
+def _of_query(node: Model, lineage: Lineage, database: Database) -> Columns:
+    compiled = compile_model(lineage.project, node, database=database)
+    tables = {}
+    for parent in lineage.project.graph.ancestors([node.unique_id]):
+        if parent in lineage.columns:
+            columns = lineage.columns[parent]
+            tables[str(lineage.project.node(parent).table)] = {
+                name: Taken(parent, (name,), None, shape) if not _is_own(shape, parent) else shape
+                for name, shape in columns.items()
+            }
+    try:
+        found = shapes_of(compiled.sql, tables)
+    except ProjectError as error:
+        raise ProjectError(f"{node.path}: {error}") from error
+    if node.resource_type == "snapshot":
+        found |= dict.fromkeys(SNAPSHOT, CONSTANT)
+    return found
+
+
+def _is_own(shape: Shape, table: str) -> bool:
+    """Whether a column is where its values begin: of a landed table, a seed, a Python model."""
+    return isinstance(shape, Taken) and shape.table == table
+
+
+def _recorded(node: Model | SourceTable, logs: Introspection) -> Columns:
+    """Returns a table's columns by what is promised of them, or else by what its log says.
+
+    Raises:
+        ProjectError: nothing is promised and nothing is built.
+    """
+    columns = {one.name: one.data_type or "" for one in node.columns} or dict(logs.columns(node.table))
+    if not columns:
+        raise ProjectError(f"the columns of {node.label} are not known: it has not been built, and no file lists them.")
+    if isinstance(node, SourceTable) and node.store:
+        columns = columns | LANDED
+    return typed(node.unique_id, columns)

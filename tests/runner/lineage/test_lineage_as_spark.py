@@ -1,0 +1,91 @@
+"""What is read from a query's text equals what Spark's analyzer makes of it, column by column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runner.compile import compile_model
+from runner.lineage.columns import LANDED, column_lineage
+from runner.lineage.query import trace
+from runner.model import SourceTable
+from runner.project.cache import open_project
+from tests.runner.lineage.hard_shapes import SHAPES, TABLES
+from tests.runner.lineage.spark_plans import UnreadPlanError, origins
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def plans(spark: SparkSession) -> Iterator[SparkSession]:
+    """A session whose plans are written in full."""
+    settings = {"spark.sql.debug.maxToStringFields": "100000", "spark.sql.maxPlanStringLength": "100000000"}
+    before = {name: spark.conf.get(name) for name in settings}
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+    yield spark
+    for name, value in before.items():
+        spark.conf.set(name, value)
+
+
+def empty_view(spark: SparkSession, name: str, columns: dict[str, str]) -> None:
+    cells = ", ".join(f"cast(null as {kind or 'string'}) as `{column}`" for column, kind in columns.items())
+    spark.sql(f"create or replace temporary view `{name}` as select {cells}")
+
+
+def test_hard_shapes(plans: SparkSession) -> None:
+    for name, columns in TABLES.items():
+        empty_view(plans, name.split(".")[-1], columns)
+    compared, different, unread = 0, [], []
+    for sql, _ in SHAPES:
+        text = sql.replace("shop.o.id", "o.id").replace("shop.o", "o")
+        ours = [{(one.table.split(".")[-1], one.column) for one in found} for found in trace(sql, TABLES).values()]
+        try:
+            theirs = origins(plans, text)
+        except UnreadPlanError:
+            unread.append(sql)
+            continue
+        except AssertionError as e:
+            different.append(str(e))
+            continue
+        compared += 1
+        if ours != theirs:
+            different.append((sql, ours, theirs))
+    for d in different:
+        print(d)
+    assert different == []
+    assert all("(select" in sql or "recursive" in sql for sql in unread)
+    assert compared >= len(SHAPES) - 5
+
+
+def test_every_column_of_the_shops_models(plans: SparkSession) -> None:
+    project = open_project(ROOT)
+    lineage = column_lineage(project)
+    assert lineage.unknown == {}
+    views = {str(node.table): f"{node.table.schema}__{node.table.name}" for node in project.nodes()}
+    compared = 0
+    for unique_id in (one for one in project.graph.order if one in lineage.columns):
+        node = project.node(unique_id)
+        view = views[str(node.table)]
+        if isinstance(node, SourceTable) or node.language != "sql":
+            kinds = {one.name: one.data_type or "string" for one in node.columns}
+            empty_view(plans, view, kinds | (LANDED if isinstance(node, SourceTable) else {}))
+            continue
+        sql = compile_model(project, node).sql
+        for name in sorted(views, key=len, reverse=True):
+            sql = re.sub(rf"(?<![\w.`]){re.escape(name)}(?!\w)", views[name], sql)
+        ours = [
+            (name, {(views[str(project.node(one.table).table)], one.column) for one in shape.origins()})
+            for name, shape in lineage.columns[unique_id].items()
+        ]
+        plans.sql(f"create or replace temporary view `{view}` as {sql}")
+        assert list(zip([name for name, _ in ours], origins(plans, sql), strict=True)) == ours, node.label
+        compared += len(ours)
+    assert compared > 400
