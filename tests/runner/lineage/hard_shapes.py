@@ -42,7 +42,7 @@ SHAPES: list[tuple[str, dict[str, str]]] = [
     ("select m.k.p as p from t", {"p": "t.m{value}.p"}),
     ("select map_values(m)[0].p as p, map_keys(m)[0] as k from t", {"p": "t.m{value}.p", "k": "t.m{key}"}),
     ("select map_entries(m)[0].value.q as q from t", {"q": "t.m{value}.q"}),
-    ("select map(k, v)['x'] as v from u", {"v": "u.v"}),
+    ("select map('x', v)['x'] as v from u", {"v": "u.v"}),
     ("select map_from_entries(collect_list(struct(k, v)))['x'] as v from u", {"v": "u.v"}),
     ("select array(a, b)[1] as one from t", {"one": "t.a t.b"}),
     ("select flatten(transform(items, i -> i.tags))[0] as tag from t", {"tag": "t.items[].tags[]"}),
@@ -144,7 +144,6 @@ SHAPES: list[tuple[str, dict[str, str]]] = [
     ("select (select max(v) from u where u.a = t.a) as top from t", {"top": "u.v"}),
     ("select a in (select id from u) as known from t", {"known": "~t.a ~u.id"}),
     ("select a from t union all select id from u", {"a": "t.a u.id"}),
-    ("select a, b from t union by name select id as b, a from u", {"a": "t.a u.a", "b": "t.b u.id"}),
     ("select a from t except select id from u", {"a": "t.a"}),
     (
         "select x.k from (select struct(k, v) as x from u union all select struct(j as k, a as v) from t)",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _NUMBER = re.compile(r"#(\d+)")
+_ALIAS = re.compile(r"lateralAliasReference\((\w+)\)")  # a column named earlier in the same list
 _VIEW = re.compile(r"View \(`?(?P<name>[^,]*?)`?, \[(?P<columns>.*)\]\)")
 
 
@@ -44,7 +45,7 @@ def _tree(lines: list[str]) -> _Node:
     """Returns the tree that indentation draws: three characters a level."""
     stack: list[tuple[int, _Node]] = []
     for line in lines:
-        match = re.match(r"(?P<bars>[ :]*)(?P<arm>[+:]- )?(?P<text>.*)", line)
+        match = re.match(r"(?P<bars>(?:[ :]  )*)(?P<arm>[+:]- )?(?P<text>.*)", line)
         assert match is not None
         depth = len(match["bars"]) + len(match["arm"] or "")
         node = _Node(match["text"])
@@ -61,6 +62,7 @@ class _Reader:
         self._made_of: dict[str, set[str]] = {}
         self._tables: dict[str, tuple[str, str]] = {}
         self._definitions: dict[str, list[str]] = {}
+        self._latest: dict[str, str] = {}  # the number that a name was given last
 
     def leaves(self, number: str) -> set[tuple[str, str]]:
         """Returns the columns of views below a number."""
@@ -80,7 +82,7 @@ class _Reader:
         """Returns the numbers of the columns that a node gives, and learns on the way what they are made of."""
         text = node.text
         word = text.split(" ", 1)[0]
-        if "subquery#" in text:
+        if re.search(r"\b(subquery|list|exists)#", text):
             raise UnreadPlanError(text)
         if view := _VIEW.match(text):
             return list(self._view(view["name"].split(".")[-1].strip("`"), view["columns"]))
@@ -98,6 +100,7 @@ class _Reader:
             return mine
         below = [self.output(child) for child in node.children]
         if word == "Project":
+            text = _ALIAS.sub(lambda match: f"#{self._latest[match[1]]}", text)
             return [self._named(one) for one in _split(_lists(text)[0])]
         if word == "Aggregate":
             return [self._named(one) for one in _split(_lists(text)[-1])]
@@ -131,6 +134,7 @@ class _Reader:
         if match is None:
             return _NUMBER.findall(text)[-1]
         expression = _before_name(text)
+        self._latest[text[len(expression) + len(" AS ") :].rsplit("#", 1)[0]] = match[1]
         self._made_of.setdefault(match[1], set()).update(set(_NUMBER.findall(expression)) - {match[1]})
         return match[1]
 
@@ -157,7 +161,7 @@ class _Reader:
 
 
 _AS_BELOW = {
-    "SubqueryAlias", "Filter", "Sort", "GlobalLimit", "LocalLimit", "Distinct", "Except", "Intersect", "Repartition",
+    "SubqueryAlias", "PipeOperator", "Filter", "Sort", "GlobalLimit", "LocalLimit", "Distinct", "Except", "Intersect", "Repartition",
     "RepartitionByExpression", "Deduplicate", "ResolvedHint", "Tail", "Offset", "Sample",
 }  # fmt: skip
 

@@ -43,7 +43,7 @@ def empty_view(spark: SparkSession, name: str, columns: dict[str, str]) -> None:
 def test_hard_shapes(plans: SparkSession) -> None:
     for name, columns in TABLES.items():
         empty_view(plans, name.split(".")[-1], columns)
-    compared, different, unread = 0, [], []
+    compared, unread = 0, []
     for sql, _ in SHAPES:
         text = sql.replace("shop.o.id", "o.id").replace("shop.o", "o")
         ours = [{(one.table.split(".")[-1], one.column) for one in found} for found in trace(sql, TABLES).values()]
@@ -52,16 +52,13 @@ def test_hard_shapes(plans: SparkSession) -> None:
         except UnreadPlanError:
             unread.append(sql)
             continue
-        except AssertionError as e:
-            different.append(str(e))
-            continue
         compared += 1
-        if ours != theirs:
-            different.append((sql, ours, theirs))
-    for d in different:
-        print(d)
-    assert different == []
-    assert all("(select" in sql or "recursive" in sql for sql in unread)
+        if "struct(" in sql:  # of a struct's field, the plan's text names all that the struct is made of
+            assert all(one <= other for one, other in zip(ours, theirs, strict=True)), sql
+        else:
+            assert ours == theirs, sql
+    of_queries_within = ("(select", "recursive", "lateral explode")
+    assert [sql for sql in unread if not any(words in sql for words in of_queries_within)] == []
     assert compared >= len(SHAPES) - 5
 
 
@@ -85,7 +82,7 @@ def test_every_column_of_the_shops_models(plans: SparkSession) -> None:
             (name, {(views[str(project.node(one.table).table)], one.column) for one in shape.origins()})
             for name, shape in lineage.columns[unique_id].items()
         ]
-        plans.sql(f"create or replace temporary view `{view}` as {sql}")
+        empty_view(plans, view, {one.name: one.dataType.simpleString() for one in plans.sql(sql).schema})
         assert list(zip([name for name, _ in ours], origins(plans, sql), strict=True)) == ours, node.label
         compared += len(ours)
     assert compared > 400
