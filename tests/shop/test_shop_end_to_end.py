@@ -36,7 +36,7 @@ class Workplace:
 
     def report(self) -> dict[str, dict[str, Any]]:
         """Returns the tables of the validation report by name."""
-        found = json.loads((self.root / "target/report/report.json").read_text(encoding="utf-8"))
+        found = json.loads((self.root / "target/quality/latest/report.json").read_text(encoding="utf-8"))
         return {table["model"]: table for table in found["tables"]}
 
 
