@@ -117,13 +117,13 @@ def test_hooks_of_tables_that_are_published_together_name_their_inputs_as_they_a
     work.model("select explode(array(1, 2)) as id", name="base", materialized="table")
     counted = "insert into marts.log select '{{ ref('base') }}', count(*) from {{ ref('base') }}"
     asked = "insert into marts.log values ('m', {{ run_query('select max(id) from ' ~ this)[0][0] }})"
-    own = "delete from {{ this }} where id > (select max(id) from {{ ref('base') }})"
+    own = "insert into {{ this }} select max(id) + 10 from {{ ref('base') }}"
     sql = "select id + 1 as id from {{ ref('base') }}"
     work.model(sql, materialized="table", post_hook=[own, counted, asked])
     results = work.build("base", "m", together=True)
     assert {name: one.status for name, one in results.items()} == {"base": "success", "m": "success"}, results
-    assert work.rows() == [(2,)]
-    assert work.rows("log") == [("m", 2), ("marts.base", 2), ("none", 0)]
+    assert work.rows() == [(12,), (2,), (3,)]
+    assert work.rows("log") == [("m", 12), ("marts.base", 2), ("none", 0)]
 
 
 def test_a_post_hook_that_changes_two_tables_is_made_two(work: Work) -> None:
