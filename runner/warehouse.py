@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from runner import delta
 from runner.errors import ProjectError
 from runner.names import TableRef
-from runner.session.jobs import is_connect
+from runner.session.jobs import is_shared
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -164,7 +164,7 @@ def standing(spark: SparkSession, schema: str) -> dict[TableRef, str]:
     The catalog of a Spark of one's own is empty at its start. That of a shared one is everybody's: what another command
     reads must not be dropped and made anew.
     """
-    if not is_connect(spark):
+    if not is_shared(spark):
         return {}
     found = {}
     for row in spark.sql(f"show table extended in `{schema}` like '*'").collect():

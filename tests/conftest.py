@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from services.hbase import HBase
     from services.mongodb import MongoDB
 
+os.environ.setdefault("SLUICE_SESSION", "cold")  # at a terminal, too: what a test leaves must not stay
+
 
 @dataclass(frozen=True)
 class GivenMongoDB:

@@ -20,6 +20,7 @@ from runner.cli.choose import Asked, choose, selection_options
 from runner.errors import ProjectError, did_you_mean
 from runner.project.cache import open_listing, open_project
 from runner.project.root import find_root
+from runner.session.handover import at_terminal
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,6 +61,7 @@ class Command:
     _project: Project | None = None
     _working: Project | None = None
     _listing: Listing | None = None
+    _spark: SparkSession | None = None
 
     @property
     def elapsed(self) -> float:
@@ -129,46 +131,50 @@ class Command:
             yield Introspection(root, lambda: Warehouse(stack.enter_context(self.spark(small=True)), root), known)
 
     @contextmanager
-    def spark(
-        self, *, checks: bool = False, small: bool = False, stores: bool = False, private: bool = False
-    ) -> Iterator[SparkSession]:
+    def spark(self, *, checks: bool = False, small: bool = False, stores: bool = False) -> Iterator[SparkSession]:
         """Gives a Spark session for the project's target, and ends it: its own Spark, the warm one, or a remote one.
 
         Args:
             checks: suites will run in it.
             small: its data are small, whatever the target holds.
             stores: it reads from stores: how much is not known before, and a task whose worker dies is tried again.
-            private: it gives tables' names to other tables than the published ones, which commands that share a warm
-                session would see.
         """
+        if self._spark is not None:  # what is asked for inside uses what is open
+            yield self._spark
+            return
         import logging
 
         logging.getLogger(
             "SQLQueryContextLogger"
         ).disabled = True  # failed queries are told by the runner, with their line
-        opened = self._opened(small=small, stores=stores, private=private)
+        opened = self._opened(small=small, stores=stores)
         if checks:  # Great Expectations is slow to import; who needs it first waits for the rest of it
             from expectations.validate import preload
 
             threading.Thread(target=preload, daemon=True).start()
         with status("starting Spark"):
             session = opened.__enter__()
+        self._spark = session
         try:
             yield session
         except BaseException as error:
+            self._spark = None
             if not opened.__exit__(type(error), error, error.__traceback__):
                 raise
         else:
+            self._spark = None
             opened.__exit__(None, None, None)
 
-    def _opened(self, *, small: bool, stores: bool, private: bool) -> AbstractContextManager[SparkSession]:
+    def _opened(self, *, small: bool, stores: bool) -> AbstractContextManager[SparkSession]:
         target = self.project().files.target
         if target.remote:
             return self._remote(target)
-        if not stores and not private and self.is_warm():
-            from runner.session.warm import warm_session
+        if not stores and self.is_warm():
+            from runner.session.spark import has_spark
+            from runner.session.warm import is_ours, warm_session
 
-            return warm_session(self.warm(), lambda text: say(f"run: {text}"))
+            if not has_spark() and is_ours(wanted := self.warm()):
+                return warm_session(wanted, lambda text: say(f"run: {text}"))
         return self._cold(target, small=small, stores=stores)
 
     @contextmanager
@@ -218,7 +224,7 @@ class Command:
         if target.remote or not (target.master or "local").startswith("local") or os.name != "posix":
             return False
         if said == "auto":
-            return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
+            return at_terminal()
         return said == "warm"
 
     def warm(self) -> Wanted:

@@ -43,7 +43,7 @@ class Target:
         master: where Spark runs; None for this machine.
         remote: the Spark Connect server that Spark runs on (`sc://host:port`); it may be a template with `env_var`.
         session: `warm`: a Spark of the project's own is kept between commands; `cold`: each starts its own; `auto`: warm
-            at a terminal.
+            where a person works at a terminal.
         retries, retry_delay: how often a model is tried again after a fault of the machinery, and after what time; see
             `runner.retries`.
         publish: `each`: a model is published once it passed; `together`: all of a run at its end, or none.
@@ -61,7 +61,7 @@ class Target:
     schema: str = "main"
     master: str | None = None
     remote: str | None = None
-    session: str = "cold"
+    session: str = "auto"
     retries: int = 0
     retry_delay: float | str = 5
     publish: str = "each"
@@ -235,7 +235,7 @@ def _target(
             schema=section.text("schema", what, "main"),
             master=section.get("master"),
             remote=section.get("remote"),
-            session=section.text("session", what, "cold"),
+            session=section.text("session", what, "auto"),
             retries=section.get("retries", 0),
             retry_delay=section.get("retry_delay", 5),
             publish=_publish(document, section, what),

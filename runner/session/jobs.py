@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from runner.session.spark import KEPT
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -33,6 +35,11 @@ def current() -> str | None:
 def is_connect(spark: SparkSession) -> bool:
     """True for a session of Spark Connect, False for a classic one."""
     return type(spark).__module__.startswith("pyspark.sql.connect")
+
+
+def is_shared(spark: SparkSession) -> bool:
+    """True where other commands' sessions see the same names of tables: on a server, and on a Spark that is kept."""
+    return is_connect(spark) or spark.conf.get(KEPT, None) is not None
 
 
 def activate(spark: SparkSession) -> None:
@@ -81,6 +88,12 @@ def interrupt(spark: SparkSession, tag: str) -> None:
             spark.interruptTag(tag)
         else:
             spark.sparkContext.cancelJobsWithTag(tag)
+
+
+def interrupt_all(spark: SparkSession) -> None:
+    """Stops whatever runs in a Spark of this process, whoever began it."""
+    if spark.sparkContext.statusTracker().getActiveJobsIds():
+        spark.sparkContext.cancelAllJobs()
 
 
 def _add(spark: SparkSession, tag: str) -> None:

@@ -1,6 +1,7 @@
-"""The warm session's server: a process of its own, which runs Spark with Connect until nobody has used it for a while.
+"""The warm session's server: a process of its own, which keeps Spark until nobody has used it for a while.
 
-It is started by `runner.session.warm` with its settings on stdin, and ends
+Beside it waits `runner.cli.forker`, which spares commands their imports. It is started by `runner.session.warm` with
+its settings on stdin, and ends
 
 - `idle_seconds` after the last command let go of the lock,
 - when its file is gone or tells of another server (then when the last command that uses it has ended),
@@ -13,11 +14,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
+from dataclasses import replace
 from types import FrameType
 
-from runner.session.warm import State, Wanted, read_state, users, wanted_from, write_state
+from runner.session.warm import State, Wanted, read_state, unused, users, wanted_from, write_state
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -26,7 +29,8 @@ def main() -> None:
     """Runs the server that stdin asks for."""
     wanted, state = wanted_from(json.load(sys.stdin))
     from runner.errors import ProjectError
-    from runner.session.spark import spark_session
+    from runner.session.jobs import interrupt_all
+    from runner.session.spark import KEPT, gateway_of, spark_session
 
     retired = False
 
@@ -39,21 +43,29 @@ def main() -> None:
             f"sluice {wanted.root.name} (warm)",
             scratch=wanted.folder / wanted.name,
             master="local[*]",
-            settings={**_connect_settings(wanted, state), **wanted.settings},
+            settings={KEPT: "true", **wanted.settings},
             small=wanted.small,
         )
     except ProjectError as error:
         sys.exit(str(error))
     signal.signal(signal.SIGTERM, retire)
     wanted.lock_file.touch()  # its idle time begins now
+    port, token = gateway_of(session)
+    state = replace(state, port=port, token=token)
     write_state(wanted, state)
+    forker = None
     try:
         while not _is_over(wanted, state, retired=retired):
+            with unused(wanted) as free:
+                if free:
+                    interrupt_all(session)  # what a command left that was killed
+            if free and forker is None:  # the first command has had the machine for itself
+                forker = _start_forker(wanted)
             time.sleep(_SECONDS_BETWEEN_LOOKS)
     except KeyboardInterrupt:
         pass
     finally:
-        if (found := read_state(wanted)) is not None and found.token == state.token:
+        if (found := read_state(wanted)) is not None and found.id == state.id:
             wanted.state_file.unlink(missing_ok=True)
         session.stop()
         os._exit(0)  # no thread of the gateway holds up the end
@@ -65,7 +77,7 @@ def _is_over(wanted: Wanted, state: State, *, retired: bool) -> bool:
     if users(wanted):
         return False
     found = read_state(wanted)
-    if retired or found is None or found.token != state.token:
+    if retired or found is None or found.id != state.id:
         return True
     try:
         return time.time() - wanted.lock_file.stat().st_mtime > wanted.idle_seconds
@@ -73,27 +85,10 @@ def _is_over(wanted: Wanted, state: State, *, retired: bool) -> bool:
         return True
 
 
-def _connect_settings(wanted: Wanted, state: State) -> dict[str, str]:
-    return {
-        "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
-        "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": str(state.port),
-        "spark.connect.grpc.port.maxRetries": "0",
-        "spark.sql.artifact.isolation.enabled": "true",
-        "spark.sql.artifact.isolation.alwaysApplyClassloader": "true",
-        "spark.connect.progress.reportInterval": "250ms",
-        # Models of one run share the default pool: fairly, as the pools of a classic session do.
-        "spark.scheduler.allocation.file": str(_fair_pool(wanted)),
-    }
-
-
-def _fair_pool(wanted: Wanted) -> str:
-    path = wanted.folder / "pools.xml"
-    path.write_text(
-        '<?xml version="1.0"?>\n<allocations><pool name="default"><schedulingMode>FAIR</schedulingMode></pool></allocations>\n',
-        encoding="utf-8",
-    )
-    return path.absolute().as_uri()
+def _start_forker(wanted: Wanted) -> subprocess.Popen[bytes]:
+    """Starts the process that has everything imported; it ends when its stdin does, which is with this process."""
+    program = [sys.executable, "-P", "-m", "runner.cli.forker", str(wanted.folder), wanted.name]
+    return subprocess.Popen(program, stdin=subprocess.PIPE, cwd=wanted.root)
 
 
 if __name__ == "__main__":

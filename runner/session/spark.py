@@ -7,13 +7,16 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import uuid
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,6 +155,12 @@ def spark_session(
         "spark.local.dir": str(scratch / "spark-local"),
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.databricks.delta.stats.collect.using.tableSchema": "true",
+        # What is remembered of tables and queries: a candidate is a table of its own, and its plans weigh megabytes.
+        "spark.databricks.delta.delta.log.cacheSize": "192",
+        "spark.sql.ui.retainedExecutions": "20",
+        "spark.ui.retainedJobs": "100",
+        "spark.ui.retainedStages": "100",
+        "spark.ui.retainedTasks": "1000",
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # readers without Spark know the year 9999, too
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.python.filterPushdown.enabled": "true",
@@ -190,6 +199,95 @@ def spark_session(
         # It is for the workers: here the packages are read from where they are.
         sys.path[:] = [path for path in sys.path if not path.endswith(archive.name)]
     return session
+
+
+KEPT = "spark.sluice.kept"  # set in a Spark that several commands share
+
+
+def has_spark() -> bool:
+    """True where this process has a classic Spark already, as a notebook may: it can use no second one."""
+    if "pyspark" not in sys.modules:
+        return False
+    from pyspark import SparkContext
+
+    return SparkContext._active_spark_context is not None
+
+
+def gateway_of(session: SparkSession) -> tuple[int, str]:
+    """Returns the port and the token by which other processes of this machine reach a Spark of this process."""
+    from pyspark import SparkContext
+
+    gateway = SparkContext._gateway
+    assert gateway is not None, session
+    return int(gateway.gateway_parameters.port), str(gateway.gateway_parameters.auth_token)
+
+
+@contextmanager
+def attached(port: int, token: str) -> Iterator[SparkSession]:
+    """Gives a new session in a Spark that another process of this machine keeps, and lets go of it at the end.
+
+    The session shares the kept Spark's tables and views by name; its settings and temporary views are its own. Whatever
+    was made for it in that Spark is let go at the end, since it came through a door of its own.
+
+    Args:
+        port, token: where and how the kept Spark's gateway answers.
+
+    Raises:
+        MachineError: nothing answers there, or it refuses us.
+    """
+    from py4j.clientserver import ClientServer, JavaParameters, PythonParameters
+
+    outer = ClientServer(
+        JavaParameters(port=port, auth_token=token, auto_convert=True), PythonParameters(port=0, eager_load=False)
+    )
+    try:
+        own = uuid.uuid4().hex
+        builder = getattr(outer.jvm, "py4j.ClientServer$ClientServerBuilder")()
+        door = (
+            builder.javaPort(0).javaAddress(outer.jvm.java.net.InetAddress.getLoopbackAddress()).authToken(own).build()
+        )
+        door.startServer()
+    except Exception as error:
+        raise MachineError(f"the kept Spark does not answer: {_said(error)}") from error
+    try:
+        session = _session_through(int(door.getJavaServer().getListeningPort()), own)
+        try:
+            yield session
+        finally:
+            _leave(session)
+    finally:
+        with suppress(Exception):  # it may have ended
+            door.shutdown()
+
+
+def _session_through(port: int, token: str) -> SparkSession:
+    """Returns a new session of the Spark behind a gateway: its context, as pyspark's constructor takes it, is shared."""
+    os.environ |= {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": token}
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    from pyspark import SparkConf, SparkContext
+    from pyspark.java_gateway import launch_gateway
+    from pyspark.sql import SparkSession
+
+    try:
+        gateway = launch_gateway()  # type: ignore[no-untyped-call]
+    finally:
+        del os.environ["PYSPARK_GATEWAY_PORT"], os.environ["PYSPARK_GATEWAY_SECRET"]
+    interruption = signal.getsignal(signal.SIGINT)
+    shared = gateway.jvm.JavaSparkContext(gateway.jvm.org.apache.spark.SparkContext.getOrCreate())
+    context = SparkContext(gateway=gateway, jsc=shared, conf=SparkConf(_jconf=shared.getConf()))
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, interruption)  # pyspark's own would cancel the jobs of every command
+    return SparkSession(context).newSession()
+
+
+def _leave(session: SparkSession) -> None:
+    """Makes this process one without Spark again, and leaves the Spark that it shared as it is."""
+    from pyspark import SparkContext
+
+    context = session.sparkContext
+    context._jsc = None  # else its stop() would be the end of everybody's Spark
+    context.stop()
+    SparkContext._gateway = SparkContext._jvm = None
 
 
 def _names_python(settings: Mapping[str, str]) -> bool:

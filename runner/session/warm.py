@@ -1,9 +1,9 @@
-"""The warm session: a Spark Connect server of the project's own, kept between commands and found again by a file.
+"""The warm session: a Spark of the project's own, kept between commands and found again by a file.
 
-A command that asks for Spark holds a shared lock while it uses the server; the server ends itself when nobody has held
-the lock for a while (`runner.session.server`). It listens on this machine only and wants a token that stands in a file
+A command that asks for Spark holds a shared lock while it uses the kept one; that ends itself when nobody has held the
+lock for a while (`runner.session.server`). It listens on this machine only and wants a token that stands in a file
 which only its owner can read. What it was started with is in a digest: where settings, packages or our code have
-changed since, a new server takes its place.
+changed since, a new one takes its place.
 """
 
 from __future__ import annotations
@@ -13,29 +13,25 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import MachineError
+from runner.session import interpreter
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 IDLE_SECONDS = 15 * 60.0
-TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"
 _START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
-_ENVIRONMENT = ("SPARK_", "PYSPARK_", "HADOOP_", "JAVA_", "AWS_", "PYTHONPATH", "SLUICE_CACHE", "TZ")
-_OURS = ("runner", "ingest", "expectations", "stores")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +74,7 @@ class Wanted:
             "settings": dict(self.settings),
             "small": self.small,
             "warehouse": str(self.warehouse),
-            "python": [sys.executable, sys.version],
-            "packages": sorted({f"{each.name}=={each.version}" for each in distributions()}),
-            "environment": {
-                name: value
-                for name, value in sorted(os.environ.items())
-                if name.startswith(_ENVIRONMENT) and name not in (TOKEN, "SPARK_CONNECT_MODE_ENABLED")
-            },
-            "code": code_digest(),
+            "process": interpreter.digest(interpreter.READ_BY_SPARK),
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
@@ -95,38 +84,30 @@ class State:
     """A running server as its file tells.
 
     Attributes:
+        id: of this server and no other.
+        port, token: where and how its Spark answers.
         started_at: seconds since the epoch.
         digest: see `Wanted.digest`.
     """
 
+    id: str
     pid: int
-    port: int
-    token: str
     digest: str
     started_at: float
-
-    @property
-    def url(self) -> str:
-        # By this name, Spark's client gives the token over a connection that never leaves the machine.
-        return f"sc://localhost:{self.port}/;token={self.token}"
+    port: int = 0
+    token: str = ""
 
 
-def code_digest() -> str:
-    """Returns a digest of our packages' code, by the files' sizes and times: workers keep what they imported."""
-    top = Path(__file__).resolve().parent.parent.parent
-    digest = hashlib.sha256()
-    for package in _OURS:
-        for path in sorted((top / package).rglob("*.py")):
-            stat = path.stat()
-            digest.update(f"{path.relative_to(top)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+def is_ours(wanted: Wanted) -> bool:
+    """False where another user of this machine keeps the session of this folder: nobody shares that."""
+    return not wanted.folder.exists() or wanted.folder.stat().st_uid == os.geteuid()
 
 
 def read_state(wanted: Wanted) -> State | None:
     """Returns the server that the file tells of; None where there is none, or its process has ended."""
     try:
         found = State(**json.loads(wanted.state_file.read_text(encoding="utf-8")))
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+    except (FileNotFoundError, PermissionError, json.JSONDecodeError, TypeError):
         return None
     return found if _is_server(found.pid) else None
 
@@ -149,25 +130,21 @@ def warm_session(wanted: Wanted, say: Callable[[str], None] = lambda _: None) ->
     Raises:
         MachineError: no server could be started.
     """
-    from runner.session.spark import connected, leave_connect
+    from runner.session.spark import attached
 
     wanted.folder.mkdir(parents=True, exist_ok=True)
-    with _held(wanted.lock_file, fcntl.LOCK_SH):  # in use: it does not end meanwhile
-        session = None
+    with _held(wanted.lock_file, fcntl.LOCK_SH), ExitStack() as stack:  # in use: it does not end meanwhile
         state = _found_or_started(wanted, say)
         try:
-            session = connected(state.url, patience=3)
+            session = stack.enter_context(attached(state.port, state.token))
         except MachineError:
             say("the warm session does not answer; starting a fresh one")
             _end(state)
             state = _found_or_started(wanted, say)
-            session = connected(state.url)
+            session = stack.enter_context(attached(state.port, state.token))
         try:
             yield session
         finally:
-            with suppress(Exception):
-                session.stop()
-            leave_connect()
             wanted.lock_file.touch()
 
 
@@ -209,14 +186,23 @@ def stop(wanted: Wanted) -> bool:
 
 def users(wanted: Wanted) -> bool:
     """True where a command uses the server now."""
+    with unused(wanted) as free:
+        return not free
+
+
+@contextmanager
+def unused(wanted: Wanted) -> Iterator[bool]:
+    """Gives True where no command uses the server; none begins to meanwhile."""
     if not wanted.lock_file.exists():
-        return False
+        yield True
+        return
     with wanted.lock_file.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
-    return False
+            yield False
+            return
+        yield True
 
 
 def start(wanted: Wanted) -> State:
@@ -230,7 +216,7 @@ def _start(wanted: Wanted, digest: str) -> State:
 
     java_version()  # what is missing is said here, not in the server's log
     delta_jars()
-    state = State(pid=0, port=_free_port(), token=uuid.uuid4().hex, digest=digest, started_at=time.time())
+    state = State(id=uuid.uuid4().hex, pid=0, digest=digest, started_at=time.time())
     request = {
         **{name: str(value) for name, value in _paths(wanted).items()},
         "name": wanted.name,
@@ -238,12 +224,11 @@ def _start(wanted: Wanted, digest: str) -> State:
     }
     request |= {"settings": dict(wanted.settings), "idle_seconds": wanted.idle_seconds, "state": asdict(state)}
     wanted.lock_file.touch()
-    environment = {**os.environ, TOKEN: state.token}
-    for name in ("SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED", "SPARK_API_MODE"):
-        environment.pop(name, None)
+    elsewhere = ("SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED", "SPARK_API_MODE")
+    environment = {name: value for name, value in os.environ.items() if name not in elsewhere}
     with wanted.log_file.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "runner.session.server"],
+            [sys.executable, "-P", "-m", "runner.session.server"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -258,7 +243,7 @@ def _start(wanted: Wanted, digest: str) -> State:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         found = read_state(wanted)
-        if found is not None and found.token == state.token:
+        if found is not None and found.id == state.id:
             return found
         if process.poll() is not None:
             break
@@ -292,12 +277,6 @@ def wanted_from(request: Mapping[str, Any]) -> tuple[Wanted, State]:
         idle_seconds=request["idle_seconds"],
     )
     return wanted, replace(State(**request["state"]), pid=os.getpid())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _is_server(pid: int) -> bool:
