@@ -11,8 +11,8 @@ help: ## show this help
 demo: .venv/ready ## simulate a small shop, land it, build and check all models, write the report
 	@$(BIN)/run demo
 
-test: .venv/ready ## all tests, on real Spark and Delta
-	$(BIN)/python -m pytest
+test: .venv/ready ## all tests, on real Spark and Delta, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: .venv/ready ## the tests that start neither Spark nor dbt nor a browser: seconds
 	$(BIN)/python -m pytest -m "not spark and not dbt and not browser"
