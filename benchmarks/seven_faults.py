@@ -91,7 +91,7 @@ FAULTS = (
     Fault(
         what="daily figures: grouped by a path that does not exist",
         model="reported_daily_orders",
-        causes=frozenset({causes.DATE_FIELD}),
+        causes=frozenset({causes.DATE_FIELD, causes.DEAD}),  # either names the field that is not there
         ours=("daily_sales",),
     ),
 )

@@ -239,7 +239,8 @@ class Warehouse:
         """Returns the published table as a frame; see `register`."""
         self.register(ref)
         path = self.path(ref)
-        return self.spark.table(ref.quoted()) if is_view(path) or ref.version is not None else self.rows(path)
+        stands = ref.version is None and delta.is_table(path)  # else it is a view, or known to this session alone
+        return self.rows(path) if stands else self.spark.table(ref.quoted())
 
     def read(self, path: Path) -> DataFrame:
         """Returns the Delta table at a path, e.g. a candidate."""
