@@ -133,9 +133,9 @@ def test_a_server_that_does_not_answer_in_time_is_ended(folder: Path) -> None:
     server._server.start_seconds = 0.0
     with pytest.raises(MachineError) as raised:
         server.start()
-    assert str(raised.value).startswith(
-        f"MongoDB emulator: did not answer within 0 seconds: nothing listens on port {server.port}. The end of {folder}/log:"
-    )
+    said = str(raised.value)  # between these stands how far it had come
+    assert said.startswith("MongoDB emulator: did not answer within 0 seconds: ")
+    assert f". The end of {folder}/log:" in said
     assert server.pid is None
 
 
