@@ -136,6 +136,9 @@ def test_a_server_that_does_not_answer_in_time_is_ended(folder: Path) -> None:
     said = str(raised.value)  # between these stands how far it had come
     assert said.startswith("MongoDB emulator: did not answer within 0 seconds: ")
     assert f". The end of {folder}/log:" in said
+    deadline = time.monotonic() + 10
+    while server.pid is not None and time.monotonic() < deadline:  # a killed process is gone a moment later
+        time.sleep(0.05)
     assert server.pid is None
 
 
