@@ -15,6 +15,16 @@ Language = Literal["sql", "python", "csv"]
 MATERIALIZATIONS = ("view", "table", "incremental", "ephemeral")
 
 
+# What landing and snapshots add to a table's own columns: name → type.
+LANDED: Mapping[str, str] = {"_rescued": "string", "_snapshot_id": "string", "_landed_at": "timestamp"}
+SNAPSHOT: Mapping[str, str] = {
+    "dbt_scd_id": "string",
+    "dbt_updated_at": "timestamp",
+    "dbt_valid_from": "timestamp",
+    "dbt_valid_to": "timestamp",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A column as the property file or `sources.yml` promises it.

@@ -24,7 +24,7 @@ from runner.introspection import Introspection
 from runner.jinja.database import NeedsSparkError, RelationKind
 from runner.jinja.render import Relation
 from runner.jinja.result import ResultTable
-from runner.model import DataTest, Model, SourceTable
+from runner.model import LANDED, SNAPSHOT, DataTest, Model, SourceTable
 from runner.names import TableRef
 from runner.project.parse import Project
 from runner.quality.rendered import compile_test, rule
@@ -36,13 +36,6 @@ if TYPE_CHECKING:
 
     from runner.quality import Quality
 
-_LANDED = (("_rescued", "string"), ("_snapshot_id", "string"), ("_landed_at", "timestamp"))
-_SNAPSHOT = (
-    ("dbt_scd_id", "string"),
-    ("dbt_updated_at", "timestamp"),
-    ("dbt_valid_from", "timestamp"),
-    ("dbt_valid_to", "timestamp"),
-)
 _UNRESOLVED = re.compile(r"with name ((?:`[^`]+`\.?)+) cannot be resolved")
 
 
@@ -195,7 +188,7 @@ class _Checker:
             return recorded
         if not node.columns:
             return None
-        return self._parsed([(one.name, one.data_type or "string") for one in node.columns] + list(_LANDED))
+        return self._parsed([(one.name, one.data_type or "string") for one in node.columns] + list(LANDED.items()))
 
     def _of_model(self, node: Model) -> StructType | None:
         recorded = self._recorded(node.table)
@@ -213,7 +206,7 @@ class _Checker:
         if found is None:
             return recorded
         if node.resource_type == "snapshot":
-            found = self._parsed(_SNAPSHOT, found)
+            found = self._parsed(SNAPSHOT.items(), found)
         if looked_at:
             self._judge(node, found, recorded)
         if goes_on and node.config.values.get("on_schema_change", "ignore") == "ignore":

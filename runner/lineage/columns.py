@@ -11,11 +11,8 @@ from runner.introspection import Introspection
 from runner.jinja.database import Database
 from runner.lineage.query import Columns, shapes_of, typed
 from runner.lineage.shapes import CONSTANT, ELEMENT, KEY, VALUE, Origin, Shape, Taken, within
-from runner.model import Model, SourceTable
+from runner.model import LANDED, SNAPSHOT, Model, SourceTable
 from runner.project.parse import Project
-
-LANDED = {"_rescued": "string", "_snapshot_id": "string", "_landed_at": "timestamp"}
-SNAPSHOT = ("dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -178,5 +175,5 @@ def _recorded(node: Model | SourceTable, logs: Introspection) -> Columns:
     if not columns:
         raise ProjectError(f"the columns of {node.label} are not known: it has not been built, and no file lists them.")
     if isinstance(node, SourceTable) and node.store:
-        columns = columns | LANDED
+        columns = {**columns, **LANDED}
     return typed(node.unique_id, columns)

@@ -15,13 +15,12 @@ from runner import delta
 from runner.compile import compile_text
 from runner.errors import FormatError, NotFoundError, nearest
 from runner.explain import first_words
-from runner.model import Model, Rows, SourceTable
+from runner.model import LANDED, Model, Rows, SourceTable
 from runner.project.parse import Project
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-LANDED = (("_rescued", "string"), ("_snapshot_id", "string"), ("_landed_at", "timestamp"))
 _NESTED = ("array<", "map<", "struct<", "variant")
 _TOKEN = re.compile(r"the value ['`]?(.*?)['`]? of the JSON token .*? to target Spark data type \"(.*?)\"")
 _CAST = re.compile(r"[Tt]he value '(.*?)' of the type \"STRING\" cannot be cast to \"(.*?)\"")
@@ -38,7 +37,7 @@ def known_types(project: Project, node: Model | SourceTable) -> tuple[dict[str, 
     """
     types = {column.name: column.data_type or "" for column in node.columns}
     if isinstance(node, SourceTable):
-        types |= {name: data_type for name, data_type in LANDED if name not in types}
+        types |= {name: data_type for name, data_type in LANDED.items() if name not in types}
     path = node.table.path(project.warehouse)
     is_complete = bool(node.columns) and all(column.data_type for column in node.columns)
     if not is_complete and delta.is_table(path):

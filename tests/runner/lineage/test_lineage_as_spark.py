@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runner.compile import compile_model
-from runner.lineage.columns import LANDED, column_lineage
+from runner.lineage.columns import column_lineage
 from runner.lineage.query import trace
-from runner.model import SourceTable
+from runner.model import LANDED, SourceTable
 from runner.project.cache import open_project
 from tests.runner.lineage.hard_shapes import SHAPES, TABLES
 from tests.runner.lineage.spark_plans import UnreadPlanError, origins
@@ -73,7 +73,7 @@ def test_every_column_of_the_shops_models(plans: SparkSession) -> None:
         view = views[str(node.table)]
         if isinstance(node, SourceTable) or node.language != "sql":
             kinds = {one.name: one.data_type or "string" for one in node.columns}
-            empty_view(plans, view, kinds | (LANDED if isinstance(node, SourceTable) else {}))
+            empty_view(plans, view, {**kinds, **(LANDED if isinstance(node, SourceTable) else {})})
             continue
         sql = compile_model(project, node).sql
         for name in sorted(views, key=len, reverse=True):
