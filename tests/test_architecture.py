@@ -63,6 +63,7 @@ LAYERS = (
     "samples",
     "lint",
     "dbt_project",
+    "site",
     "cli",
 )
 OPEN_TO_ALL = {"runner.errors", "runner.names", "runner.delta"}

@@ -91,11 +91,15 @@ def render_runs(summaries: Sequence[Summary]) -> str:
     return _render("runs.html.jinja", runs=summaries)
 
 
+def style() -> str:
+    """Returns the style of all pages, the site's included: colours by the reader's scheme, type, tables, badges."""
+    return (_TEMPLATES / "page.css").read_text(encoding="utf-8")
+
+
 def _render(template: str, **values: Any) -> str:
     script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
-    style = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return _environment().get_template(template).render(style=style, script=script, digest=digest, **values)
+    return _environment().get_template(template).render(style=style(), script=script, digest=digest, **values)
 
 
 @cache

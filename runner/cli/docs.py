@@ -1,0 +1,57 @@
+"""`run docs`: the site of documentation, lineage, runs, quality and dashboards."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from runner.cli.session import Command, project_options, say
+from runner.errors import ProjectError
+
+_LOOPBACK = "127.0.0.1"
+
+
+@click.command("docs", short_help="Write the site; --serve serves it.")
+@click.option("--output", type=click.Path(path_type=Path), help="The folder to write it to; target/site by default.")
+@click.option("--serve", is_flag=True, help="Serve it on this machine until Ctrl-C.")
+@click.option("--port", default=8080, show_default=True, help="Where to serve it; 0 for any free port.")
+@project_options
+def docs_command(command: Command, output: Path | None, serve: bool, port: int) -> None:
+    """Write the site: catalog, lineage, runs, quality and dashboards, as pages for any file server or none.
+
+    \b
+    run docs             into target/site; open its index.html
+    run docs --serve     and serve it at 127.0.0.1:8080
+    """
+    from runner.site.facts import Facts
+    from runner.site.write import write_site
+
+    project = command.project()
+    page = write_site(Facts(project=project, quality=command.quality(), now=datetime.now(UTC)), output)
+    shown = page.relative_to(project.root) if page.is_relative_to(project.root) else page
+    say(f"run: the site is written: {shown}")
+    if serve:
+        _serve(page.parent, port)
+
+
+def _serve(folder: Path, port: int) -> None:
+    """Serves a folder on loopback until it is interrupted."""
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """A page is a dozen requests; nobody reads them."""
+
+    try:
+        server = ThreadingHTTPServer((_LOOPBACK, port), functools.partial(Quiet, directory=str(folder)))
+    except OSError as error:
+        raise ProjectError(f"port {port} cannot be used: {error.strerror}. Pass another --port, or 0.") from error
+    with server:
+        say(f"run: serving it at http://{_LOOPBACK}:{server.server_address[1]} until Ctrl-C")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say("run: stopped serving.")

@@ -1,0 +1,103 @@
+"""What the pages are made of: the project and what is known of it. Each is read once, and only if a page asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from expectations.reports.runs import Summary, read_summaries
+from runner.freshness import Freshness, expects_freshness, without_spark
+from runner.lineage.columns import Lineage, column_lineage
+from runner.model import Model, SourceTable
+from runner.outcome import REPORTS
+from runner.project.parse import Project
+from runner.records import RunRecord, read_records
+from runner.state.decide import State
+from runner.state.plan import Planned, make_plan
+
+if TYPE_CHECKING:
+    from runner.quality import Quality
+
+Standing = Literal["fresh", "stale", "failed", "skipped", "missing"]
+
+
+@dataclass(slots=False, kw_only=True)
+class Facts:
+    """A project, and what its tables, records and reports say.
+
+    Attributes:
+        now: the moment that the site tells of.
+    """
+
+    project: Project
+    quality: Quality
+    now: datetime
+
+    @cached_property
+    def records(self) -> list[RunRecord]:
+        """The kept records of runs, newest first."""
+        return read_records(self.project)
+
+    @cached_property
+    def reports(self) -> list[Summary]:
+        """The kept validation reports in a line each, newest first."""
+        return read_summaries(self.project.files.target_folder / REPORTS)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Where each column comes from."""
+        return column_lineage(self.project)
+
+    @cached_property
+    def plan(self) -> Mapping[str, Planned]:
+        """By unique id of what can be built: what a run would do now, and why."""
+        nodes = [name for name in self.project.graph.order if name in self.project.buildable]
+        plan = make_plan(
+            self.project,
+            State(self.project, self.quality, now=self.now),
+            nodes,
+            threads=self.project.files.target.threads,
+        )
+        return {one.unique_id: one for one in plan.nodes}
+
+    @cached_property
+    def freshness(self) -> Mapping[str, Freshness]:
+        """By unique id of a landed table that says how old it may be: how old it is."""
+        asked = [table for table in self.project.sources.values() if expects_freshness(table)]
+        return {one.table.unique_id: one for one in without_spark(self.project, asked, asked_at=self.now)}
+
+    @cached_property
+    def last_seen(self) -> Mapping[str, tuple[RunRecord, Mapping[str, object]]]:
+        """By unique id: the newest run that a node took part in, and what the record says of it there."""
+        seen: dict[str, tuple[RunRecord, Mapping[str, object]]] = {}
+        for record in self.records:
+            for node in record.nodes:
+                seen.setdefault(node["unique_id"], (record, node))
+        return seen
+
+    def standing(self, node: Model | SourceTable) -> Standing:
+        """Returns how a table stands: as it would be built now, behind that, or as its last run left it.
+
+        `failed` (withheld, too) and `skipped` are what its newest run said; `missing` was never built.
+        """
+        from runner import delta
+
+        _, said = self.last_seen.get(node.unique_id, (None, {}))
+        if said.get("status") in ("error", "fail", "withheld"):
+            return "failed"
+        if said.get("status") == "skipped":
+            return "skipped"
+        if isinstance(node, SourceTable):
+            found = self.freshness.get(node.unique_id)
+            if not delta.is_table(node.table.path(self.project.warehouse)):
+                return "missing"
+            return "stale" if found is not None and found.status in ("warn", "error") else "fresh"
+        planned = self.plan.get(node.unique_id)
+        if planned is None or node.config.materialized == "ephemeral":
+            return "fresh"
+        if planned.act == "reuse":
+            return "fresh"
+        return "missing" if planned.decision.version is None else "stale"

@@ -1,0 +1,65 @@
+"""The frame of all pages: the navigation, and templates that become text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expectations.words import count, duration, figure, percent
+from runner.site.address import address_of, column_anchor, way
+from runner.site.page import Page
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+HERE = Path(__file__).parent
+NAVIGATION: Mapping[str, str] = {
+    "overview": "index.html",
+    "catalog": "catalog.html",
+    "lineage": "lineage.html",
+    "runs": "runs/index.html",
+    "quality": "quality/index.html",
+    "dashboards": "dashboards/index.html",
+    "report": "report.html",
+}  # the words at the head of every page; those without a page are left out
+
+
+def rendered(page: Page, *, pages: frozenset[str], common: Mapping[str, Any]) -> str:
+    """Returns a page as HTML.
+
+    Args:
+        pages: the paths of all pages, so that nothing links to one that is not there.
+        common: what every template may use: `project` (its name), `target`, `written_at`.
+
+    Templates have besides: `page`; `href(address)`, the link to an address of the site; `has(address)`, whether there is
+    such a page; `address_of(node)`, `column_anchor(name)`; the filters `count`, `percent`, `duration`, `figure`.
+    """
+    links = {word: address for word, address in NAVIGATION.items() if address in pages}
+    return (
+        environment()
+        .get_template(page.template)
+        .render(
+            **common,
+            **page.values,
+            page=page,
+            links=links,
+            href=lambda address: way(page.path, address),
+            has=lambda address: address.partition("#")[0] in pages,
+            address_of=lambda node: address_of(node, common["project"]),
+            column_anchor=column_anchor,
+        )
+    )
+
+
+@cache
+def environment() -> Environment:
+    """Returns the templates of all sections; a name is its path from this folder."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    found = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    found.filters |= {"count": count, "percent": percent, "duration": duration, "figure": figure}
+    return found

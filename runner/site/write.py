@@ -1,0 +1,83 @@
+"""Writes the site: all sections' pages into a new folder, which then takes the old one's place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from expectations.reports.page import style
+from runner.errors import ProjectError
+from runner.jinja.render import scrubbed
+from runner.site import overview
+from runner.site.facts import Facts
+from runner.site.layout import HERE, rendered
+from runner.site.page import Entry, File, Page
+
+Section = Callable[[Facts], Iterable[Page | File]]
+SECTIONS: tuple[Section, ...] = (overview.pages,)
+FOLDER = "site"  # below the target folder
+
+
+def write_site(facts: Facts, folder: Path | None = None) -> Path:
+    """Writes the site and returns its first page.
+
+    Args:
+        folder: where; `target/site` by default. What a site before left there goes.
+
+    Raises:
+        ProjectError: the folder holds something that is no site.
+    """
+    place = folder or facts.project.files.target_folder / FOLDER
+    if place.exists() and any(place.iterdir()) and not (place / "data" / "search.js").is_file():
+        raise ProjectError(f"{place}: this folder holds something else than a site; name another one.")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=".site-", dir=place.parent))
+    try:
+        made.chmod(0o755)
+        _write(facts, made)
+        old = made.with_name(f"{made.name}-old")
+        if place.exists():
+            place.rename(old)
+        made.rename(place)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return place / "index.html"
+
+
+def _write(facts: Facts, folder: Path) -> None:
+    parts = [part for section in SECTIONS for part in section(facts)]
+    pages = [part for part in parts if isinstance(part, Page)]
+    paths = frozenset(page.path for page in pages)
+    common = {
+        "project": facts.project.files.name,
+        "target": facts.project.files.target.name,
+        "written_at": facts.now,
+    }
+    for page in pages:
+        _put(folder / page.path, scrubbed(rendered(page, pages=paths, common=common)).encode())
+    for part in parts:
+        if isinstance(part, File):
+            _put(folder / part.path, part.content)
+    _put(folder / "assets" / "base.css", style().encode())
+    for path in sorted((HERE / "assets").iterdir()):
+        _put(folder / "assets" / path.name, path.read_bytes())
+    _put(folder / "data" / "search.js", scrubbed(_search(entry for page in pages for entry in page.entries)).encode())
+
+
+def _search(entries: Iterator[Entry]) -> str:
+    """Returns what a search finds as a script, since pages from a disk may not read files otherwise."""
+    values = [list(asdict(entry).values()) for entry in entries]
+    return f"window.sluiceSearch = {json.dumps(values, ensure_ascii=False, separators=(',', ':'))};\n"
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)  # two sections never write the same page
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)

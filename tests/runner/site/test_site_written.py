@@ -1,0 +1,72 @@
+"""The site as a whole: it appears whole, replaces only a site, and its links hold on a disk."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runner.errors import ProjectError
+from runner.project.parse import load_project
+from runner.quality import load_quality
+from runner.site.address import address_of, way
+from runner.site.facts import Facts
+from runner.site.write import write_site
+
+if TYPE_CHECKING:
+    from tests.runner.conftest import Write
+
+NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+_LINK = re.compile(r'(?:href|src)="([^"#]+)')
+
+
+@pytest.fixture
+def facts(write: Write, tiny: dict[str, str]) -> Facts:
+    project = load_project(write(tiny))
+    return Facts(project=project, quality=load_quality(project), now=NOW)
+
+
+def test_the_first_page_says_how_the_project_stands(facts: Facts) -> None:
+    text = write_site(facts).read_text(encoding="utf-8")
+    assert "3 missing of 3 tables." in text
+    assert "written 2026-03-01 12:30 UTC" in text
+
+
+def test_all_links_lead_to_files_of_the_site(facts: Facts) -> None:
+    folder = write_site(facts).parent
+    for page in folder.rglob("*.html"):
+        for link in _LINK.findall(page.read_text(encoding="utf-8")):
+            if not link.startswith(("data:", "mailto:")):
+                assert (page.parent / link).resolve().is_file(), f"{page.relative_to(folder)}: {link}"
+
+
+def test_a_site_takes_the_place_of_the_one_before(facts: Facts, tmp_path: Path) -> None:
+    folder = write_site(facts).parent
+    (folder / "models").mkdir(exist_ok=True)
+    (folder / "models" / "gone.html").touch()
+    write_site(facts)
+    assert not (folder / "models" / "gone.html").exists()
+    assert [path.name for path in folder.parent.glob(".site-*")] == []
+
+
+def test_a_folder_with_something_else_stays_as_it_is(facts: Facts, tmp_path: Path) -> None:
+    place = tmp_path / "mine"
+    place.mkdir()
+    (place / "letter.txt").touch()
+    with pytest.raises(ProjectError, match=r"mine: this folder holds something else than a site; name another one\.$"):
+        write_site(facts, place)
+    assert [path.name for path in place.iterdir()] == ["letter.txt"]
+
+
+def test_addresses_and_ways_are_relative(facts: Facts) -> None:
+    project = facts.project
+    assert address_of(project.sources["shop.orders"], "tiny") == "sources/shop.orders.html"
+    assert address_of(project.models["totals"], "tiny") == "models/totals.html"
+    assert address_of(project.models["totals"], "other") == "models/tiny.totals.html"
+    assert way("models/a.html", "models/b.html#column-x") == "b.html#column-x"
+    assert way("models/a.html", "index.html") == "../index.html"
+    assert way("index.html", "assets/site.css") == "assets/site.css"
+    assert way("models/a.html", "https://shop.example/") == "https://shop.example/"
