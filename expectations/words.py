@@ -49,6 +49,14 @@ def duration(seconds: float) -> str:
     return f"{figure(seconds)} s"
 
 
+def size(number: float) -> str:
+    """Returns a number of bytes: 512 B, 12.3 kB, 4.56 MB, 1.2 GB."""
+    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if abs(number) >= least:
+            return f"{figure(number / least)} {unit}"
+    return f"{figure(number)} B"
+
+
 def unit_of(column: str) -> str:
     """Returns the unit that a column's name carries: "s" for duration_seconds; empty where it carries none."""
     endings = {

@@ -517,12 +517,10 @@ def _columns(columns: Sequence[Column]) -> dict[str, Any]:
 
 def _result(project: Project, result: NodeResult) -> dict[str, Any]:
     node = project.node(result.unique_id)
-    started = result.started_at
-    ended = started + timedelta(seconds=result.seconds)
     checks = result.checks.results if result.checks is not None else ()
     return {
         "status": _STATUS[result.status],
-        "timing": [{"name": "execute", "started_at": started.isoformat(), "completed_at": ended.isoformat()}],
+        "timing": _timing(result),
         "thread_id": "main",
         "execution_time": result.seconds,
         "adapter_response": {
@@ -541,6 +539,19 @@ def _result(project: Project, result: NodeResult) -> dict[str, Any]:
         "relation_name": str(node.table),
         "batch_results": result.batches,
     }
+
+
+def _timing(result: NodeResult) -> list[dict[str, str]]:
+    """Returns what dbt's tools know of a node's stages: when it was compiled, and when it was worked on."""
+    compiled = [(one.name, one.started_at, one.seconds) for one in result.stages if one.name == "compile"]
+    return [
+        {
+            "name": name,
+            "started_at": started.isoformat(),
+            "completed_at": (started + timedelta(seconds=seconds)).isoformat(),
+        }
+        for name, started, seconds in [*compiled[-1:], ("execute", result.started_at, result.seconds)]
+    ]
 
 
 def _stats(path: Path) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from runner.baselines import last_good
 from runner.batches import BatchResults
 from runner.compile import Compiled, compile_model, compiled_path, inputs_of, write_compiled
 from runner.errors import ProjectError
-from runner.execute import NodeResult, execute
+from runner.execute import NodeResult, Stage, execute
 from runner.explain import explain, from_spark
 from runner.graph import Graph
 from runner.introspection import Introspection, Recorder
@@ -101,6 +102,7 @@ class Builder:
         }
         self.notes: list[str] = []  # what a person should know of the run, beside its results
         self.failed_hook = ""
+        self._stages: dict[str, list[Stage]] = {}  # of nodes that are worked on; each by one thread
         self._builds = False  # it builds: a landed table that is old is told, and stops nothing
         self._stopping = threading.Event()  # set by Ctrl-C: what is between two jobs goes no further
 
@@ -120,7 +122,7 @@ class Builder:
         self._builds = True
         models = [self._model(node) for node in nodes if not node.startswith("source.")]
         self._compiled = {
-            model.unique_id: compiled for model in models if (compiled := self._compile(model)) is not None
+            model.unique_id: compiled for model in models if (compiled := self._compile_before(model)) is not None
         }
         for compiled in self._compiled.values():
             if compiled.model.language == "sql":
@@ -175,7 +177,7 @@ class Builder:
         return execute(
             Graph(dict.fromkeys(nodes, ())),  # each looks at what is published: no order
             nodes,
-            self._check,
+            self._judge,
             threads=self.options.threads,
             started=started,
             ended=ended,
@@ -188,7 +190,23 @@ class Builder:
         interrupt(self.warehouse.spark, self.run_id)
 
     def _work(self, unique_id: str) -> NodeResult:
-        return replace(self._decided(unique_id), parents=self.state.parents_read(unique_id))
+        return replace(
+            self._decided(unique_id),
+            parents=self.state.parents_read(unique_id),
+            stages=tuple(self._stages.pop(unique_id, ())),
+        )
+
+    def _judge(self, unique_id: str) -> NodeResult:
+        return replace(self._check(unique_id), stages=tuple(self._stages.pop(unique_id, ())))
+
+    @contextmanager
+    def _stage(self, unique_id: str, name: str) -> Iterator[None]:
+        started_at, clock = datetime.now(UTC), time.perf_counter()
+        try:
+            yield
+        finally:
+            stage = Stage(name=name, started_at=started_at, seconds=time.perf_counter() - clock)
+            self._stages.setdefault(unique_id, []).append(stage)
 
     def _decided(self, unique_id: str) -> NodeResult:
         try:
@@ -254,7 +272,8 @@ class Builder:
             stopped=self._stopping.is_set,
             relations=self.staging.relations(model),
         )
-        candidate = replace(materialize.make_candidate(work), compiled=plain)
+        with self._stage(model.unique_id, "write"):
+            candidate = replace(materialize.make_candidate(work), compiled=plain)
         try:
             checks, apart = self._judged(work, candidate) if self.options.checked else (None, None)
             candidate = apart.candidate if apart is not None else candidate
@@ -300,15 +319,21 @@ class Builder:
             )
             self.staging.hold(held)
         else:
-            version = self._publish(work, candidate, apart, inputs, metadata)
-            result = replace(result, version=version)
-            self._grant(work)
+            with self._stage(model.unique_id, "publish"):
+                result = replace(result, version=self._publish(work, candidate, apart, inputs, metadata))
+                self._grant(work)
         return with_batches(result, candidate.batches)
 
     def _judged(
         self, work: materialize.Work, candidate: materialize.Candidate
     ) -> tuple[SuiteResult | None, Split | None]:
         """Returns what the checks say of what would be published, and the candidate's split where rows go aside."""
+        with self._stage(work.model.unique_id, "checks"):
+            return self._judged_apart(work, candidate)
+
+    def _judged_apart(
+        self, work: materialize.Work, candidate: materialize.Candidate
+    ) -> tuple[SuiteResult | None, Split | None]:
         unique_id = work.model.unique_id
         checks = self._audit(unique_id, candidate.frame, is_candidate=True)
         suite = self.quality.suites.get(unique_id)
@@ -358,7 +383,7 @@ class Builder:
             self.notes.append(note)
 
     def _check(self, unique_id: str) -> NodeResult:
-        with tagged(self.warehouse.spark, self.run_id, pool=unique_id):
+        with tagged(self.warehouse.spark, self.run_id, pool=unique_id), self._stage(unique_id, "checks"):
             return self._check_published(unique_id)
 
     def _check_published(self, unique_id: str) -> NodeResult:
@@ -436,6 +461,10 @@ class Builder:
         assert isinstance(node, Model)
         return node
 
+    def _compile_before(self, model: Model) -> Compiled | None:
+        with self._stage(model.unique_id, "compile"):
+            return self._compile(model)
+
     def _compile(self, model: Model) -> Compiled | None:
         """Returns the model's SQL; None where its template asks the warehouse: that waits for its parents."""
         if model.language != "sql":
@@ -453,6 +482,14 @@ class Builder:
         """Returns the model's SQL as it is run, over candidates of this run perhaps, and as it is published."""
         plain = self._compiled.get(model.unique_id)
         relations = self.staging.relations(model)
+        if plain is not None and not relations:
+            return plain, plain
+        with self._stage(model.unique_id, "compile"):
+            return self._compiled_over(model, plain, relations)
+
+    def _compiled_over(
+        self, model: Model, plain: Compiled | None, relations: Mapping[str, Relation]
+    ) -> tuple[Compiled, Compiled]:
         if not relations:
             plain = plain or self._compile_now(model)
             return plain, plain

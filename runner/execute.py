@@ -20,6 +20,19 @@ STOPPING: tuple[Status, ...] = ("error", "withheld", "skipped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A part of the work on a node: `compile`, `write` (its candidate), `checks`, `publish`.
+
+    Attributes:
+        seconds: wall-clock time.
+    """
+
+    name: str
+    started_at: datetime
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeResult:
     """What became of a node.
 
@@ -35,6 +48,9 @@ class NodeResult:
         retried: what went wrong before it went well: the reasons of the tries before the last.
         parents: the tables and views that it read, as they were then; see `runner.state`.
         batches: the successful and failed intervals of a microbatch model.
+        stages: what its time went into, in order; a stage that was tried again stands there each time. What is compiled
+            before the first node starts has its stage before `started_at`.
+        after: the nodes of the run that it waited for.
     """
 
     unique_id: str
@@ -50,6 +66,8 @@ class NodeResult:
     retried: tuple[str, ...] = ()
     parents: Mapping[str, Any] = field(default_factory=dict)
     batches: Mapping[str, Any] | None = None
+    stages: tuple[Stage, ...] = ()
+    after: tuple[str, ...] = ()
 
     @property
     def stops(self) -> bool:
@@ -88,6 +106,7 @@ def execute(
     stopped_by: dict[str, str] = {}
 
     def finish(result: NodeResult) -> None:
+        result = replace(result, after=chosen.parents(result.unique_id))
         results[result.unique_id] = result
         ended(result)
         for child in chosen.children(result.unique_id):

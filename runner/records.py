@@ -6,12 +6,13 @@ these files say besides what failed, what was left alone, and what it was run wi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from runner.artifacts import write_artifact
 from runner.compile import compiled_path
@@ -47,7 +48,9 @@ class RunRecord:
     Attributes:
         command: the word after `run`, such as `models`.
         arguments: its options by name, as JSON values.
-        nodes: of each node its `unique_id`, `status`, `why`, `message`, `seconds`, `rows`, `version`, `parents`.
+        nodes: of each node its `unique_id`, `status`, `why`, `message`, `started_at`, `seconds`, `rows`, `version`,
+            `parents`; `after`, the nodes of the run that it waited for; `stages`, each as its name, the second after
+            `started_at` at which it began, and its seconds. Records of before these were kept have no such keys.
     """
 
     run_id: str
@@ -109,7 +112,7 @@ def read_records(project: Project) -> list[RunRecord]:
 
 def _read(path: Path) -> RunRecord | None:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = orjson.loads(path.read_bytes())
         return RunRecord(**{**value, "started_at": datetime.fromisoformat(value["started_at"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -151,5 +154,10 @@ def _node(project: Project, result: NodeResult) -> dict[str, Any]:
         "rows": result.rows,
         "version": result.version,
         "parents": result.parents,
+        "after": list(result.after),
+        "stages": [
+            [one.name, round((one.started_at - result.started_at).total_seconds(), 3), round(one.seconds, 3)]
+            for one in result.stages
+        ],
         "compiled_path": sql,
     }

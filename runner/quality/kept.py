@@ -23,6 +23,7 @@ class Kept:
     Attributes:
         at: when it was committed.
         rows: its rows.
+        size: the bytes of its files.
         missing: nulls by column, of columns that all its files have statistics of.
         greatest: the greatest value by column, likewise; as the log writes it.
     """
@@ -30,6 +31,7 @@ class Kept:
     version: int
     at: datetime
     rows: int
+    size: int
     missing: Mapping[str, int]
     greatest: Mapping[str, Any]
 
@@ -77,6 +79,7 @@ def _kept(version: int, at: datetime, snapshot: Snapshot) -> Kept | None:
         version=version,
         at=at,
         rows=rows,
+        size=sum(add.get("size", 0) for add in snapshot.files.values()),
         missing={name: sum(counts) for name, counts in missing.items() if len(counts) == files},
         greatest={name: max(values) for name, values in greatest.items() if len(values) == files},
     )

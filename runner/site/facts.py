@@ -15,6 +15,7 @@ from runner.model import Model, SourceTable
 from runner.outcome import REPORTS
 from runner.project.parse import Project
 from runner.records import RunRecord, read_records
+from runner.site.runs.series import Point, series
 from runner.state.decide import State
 from runner.state.plan import Planned, make_plan
 
@@ -45,6 +46,11 @@ class Facts:
     def reports(self) -> list[Summary]:
         """The kept validation reports in a line each, newest first."""
         return read_summaries(self.project.files.target_folder / REPORTS)
+
+    @cached_property
+    def series(self) -> Mapping[str, tuple[Point, ...]]:
+        """By unique id: what the target's kept runs did with a table, oldest first; see `runs.drawn.over_time`."""
+        return series(self.project, self.records)
 
     @cached_property
     def lineage(self) -> Lineage:

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expectations.words import count, duration, figure, percent
+from expectations.reports.page import breakable
+from expectations.words import count, duration, figure, percent, size
 from runner.site.address import address_of, column_anchor, way
 from runner.site.page import Page
 
@@ -34,7 +35,8 @@ def rendered(page: Page, *, pages: frozenset[str], common: Mapping[str, Any]) ->
         common: what every template may use: `project` (its name), `target`, `written_at`.
 
     Templates have besides: `page`; `href(address)`, the link to an address of the site; `has(address)`, whether there is
-    such a page; `address_of(node)`, `column_anchor(name)`; the filters `count`, `percent`, `duration`, `figure`.
+    such a page; `address_of(node)`, `column_anchor(name)`; the filters `count`, `percent`, `duration`, `figure`,
+    `size` (of bytes), `breakable` (a name that may break after `_` and `.`).
     """
     links = {word: address for word, address in NAVIGATION.items() if address in pages}
     return (
@@ -61,5 +63,6 @@ def environment() -> Environment:
     found = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    found.filters |= {"count": count, "percent": percent, "duration": duration, "figure": figure}
+    words = {"count": count, "percent": percent, "duration": duration, "figure": figure, "size": size}
+    found.filters |= {**words, "breakable": breakable}
     return found

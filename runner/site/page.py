@@ -36,6 +36,7 @@ class Page:
         section: the word in the navigation that it belongs to; see `layout.NAVIGATION`.
         template: from `runner/site`: `catalog/table.html.jinja`; it extends `templates/layout.html.jinja`.
         values: what the template is rendered with.
+        styles: style sheets that the page has beside those of every page, from the site's root: `assets/catalog.css`.
         scripts: files that the page loads after itself, from the site's root.
         entries: what a search finds on it.
     """
@@ -45,6 +46,7 @@ class Page:
     section: str
     template: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    styles: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
 

@@ -17,9 +17,10 @@ from runner.site import overview
 from runner.site.facts import Facts
 from runner.site.layout import HERE, rendered
 from runner.site.page import Entry, File, Page
+from runner.site.runs import section as runs
 
 Section = Callable[[Facts], Iterable[Page | File]]
-SECTIONS: tuple[Section, ...] = (overview.pages,)
+SECTIONS: tuple[Section, ...] = (overview.pages, runs.pages)
 FOLDER = "site"  # below the target folder
 
 

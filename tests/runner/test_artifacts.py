@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from runner.artifacts import catalog, manifest, run_results, write_artifact
-from runner.execute import NodeResult, Status
+from runner.execute import NodeResult, Stage, Status
 from runner.project.parse import Project, load_project
 from runner.warehouse import publish_view
 
@@ -74,6 +74,20 @@ def test_run_results(project: Project, status: Status, told: str) -> None:
             "started_at": "2025-01-02T03:04:05+00:00",
             "completed_at": "2025-01-02T03:04:06.500000+00:00",
         }
+    ]
+
+
+def test_a_model_that_was_compiled_says_when(project: Project) -> None:
+    started = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
+    stages = (
+        Stage(name="compile", started_at=started - timedelta(seconds=9), seconds=0.5),
+        Stage(name="write", started_at=started, seconds=1.0),
+    )
+    result = NodeResult(unique_id="model.tiny.totals", status="success", seconds=1.5, started_at=started, stages=stages)
+    found = run_results(project, [result], invocation_id="i", elapsed=2.0, arguments={})
+    assert [(one["name"], one["started_at"], one["completed_at"]) for one in found["results"][0]["timing"]] == [
+        ("compile", "2025-01-02T03:03:56+00:00", "2025-01-02T03:03:56.500000+00:00"),
+        ("execute", "2025-01-02T03:04:05+00:00", "2025-01-02T03:04:06.500000+00:00"),
     ]
 
 

@@ -69,6 +69,10 @@ def test_views_and_tables(shop: Shop) -> None:
         {"order_count": 2, "revenue": 15.5}
     ]
     assert results["totals"].rows == 1
+    stages = [(stage.name, stage.seconds > 0) for stage in results["totals"].stages]
+    assert stages == [("compile", True), ("write", True), ("checks", True), ("publish", True)]
+    assert sum(stage.seconds for stage in results["totals"].stages[1:]) <= results["totals"].seconds
+    assert results["totals"].after == ("model.tiny.stg_orders",)
     view = shop.root / "warehouse/marts_staging/stg_orders"
     assert read_view(view)["inputs"] == ["shop.orders"]
     assert delta.metadata(shop.path("totals"))["run_id"] == "run-1"

@@ -42,7 +42,7 @@ def test_parents_end_before_children_start(threads: int) -> None:
 
     results = execute(graph, CHAIN, work, threads=threads, ended=lambda result: ended.add(result.unique_id))
     assert wrong == []
-    assert {result.unique_id for result in results} == set(CHAIN)
+    assert {result.unique_id: result.after for result in results} == {node: graph.parents(node) for node in CHAIN}
 
 
 def test_one_thread_goes_in_the_order_of_the_graph() -> None:

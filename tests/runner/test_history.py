@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.cli import main
-from runner.execute import NodeResult
+from runner.execute import NodeResult, Stage
 from runner.records import KEPT, read_records, write_record
 from tests.runner.state.conftest import Settled, settled
 
@@ -97,6 +97,18 @@ def test_runs_the_newest_first(settled: Settled, run: Run, monkeypatch: pytest.M
     ]
     _, out, _ = run("history", "--limit", "1", "--output", "json")
     assert json.loads(out)["run"] == "bbbbbbbb-2"
+
+
+def test_a_record_says_what_a_node_waited_for_and_what_its_time_went_into(settled: Settled) -> None:
+    stages = (
+        Stage(name="compile", started_at=WHEN - timedelta(seconds=2), seconds=0.0123),
+        Stage(name="write", started_at=WHEN + timedelta(seconds=0.25), seconds=1.5),
+    )
+    done = result("totals", "success", started_at=WHEN, seconds=2.0, stages=stages, after=("model.tiny.stg_orders",))
+    record(settled, "aaaaaaaa-1", done)
+    said = read_records(settled.project())[0].nodes[0]
+    assert said["after"] == ["model.tiny.stg_orders"]
+    assert said["stages"] == [["compile", -2.0, 0.012], ["write", 0.25, 1.5]]
 
 
 def test_a_models_history_is_that_of_its_log_and_of_the_runs_that_failed(settled: Settled, run: Run) -> None:
