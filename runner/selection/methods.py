@@ -201,7 +201,7 @@ def _by_config(context: Context, term: Term) -> set[str]:
 
 
 def _has_setting(node: Selectable, keys: tuple[str, ...], wanted: str) -> bool:
-    found: Any = {**_defaults(node.resource_type), **node.config}
+    found: Any = {**defaults_of(node.resource_type), **node.config}
     for key in keys:
         if not isinstance(found, Mapping) or key not in found:
             return False
@@ -211,7 +211,8 @@ def _has_setting(node: Selectable, keys: tuple[str, ...], wanted: str) -> bool:
 
 
 @lru_cache
-def _defaults(resource_type: str) -> Mapping[str, Any]:
+def defaults_of(resource_type: str) -> Mapping[str, Any]:
+    """Returns the settings that a kind of node has where nothing says otherwise."""
     own = _DEFAULTS.get(resource_type, {})
     return {**_DEFAULTS_OF_TABLES, **own} if resource_type in ("model", "seed", "snapshot", "analysis") else own
 

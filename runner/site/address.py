@@ -29,12 +29,18 @@ def column_anchor(column: str) -> str:
     return f"column-{column.lower()}"
 
 
+def lineage_address(select: str) -> str:
+    """Returns the page of lineage with what a selector chooses: `lineage.html?select=%2Bclv%2B`."""
+    return f"lineage.html?select={quote(select, safe='')}"
+
+
 def way(page: str, address: str) -> str:
     """Returns the link from one page to another address, both from the site's root; addresses elsewhere stay as they are.
 
-    Relative, so that it holds on a disk, on a server, and below any folder of one.
+    A query stays as it is written. Relative, so that it holds on a disk, on a server, and below any folder of one.
     """
     if "://" in address or address.startswith(("#", "mailto:")):
         return address
-    path, mark, anchor = address.partition("#")
-    return quote(posixpath.relpath(path, posixpath.dirname(page) or ".")) + mark + quote(anchor)
+    rest, mark, anchor = address.partition("#")
+    path, asks, query = rest.partition("?")
+    return quote(posixpath.relpath(path, posixpath.dirname(page) or ".")) + asks + query + mark + quote(anchor)

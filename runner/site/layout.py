@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.reports.page import breakable
 from expectations.words import count, duration, figure, percent, size
-from runner.site.address import address_of, column_anchor, way
+from runner.site.address import address_of, column_anchor, lineage_address, way
 from runner.site.page import Page
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def rendered(page: Page, *, pages: frozenset[str], common: Mapping[str, Any]) ->
         common: what every template may use: `project` (its name), `target`, `written_at`.
 
     Templates have besides: `page`; `href(address)`, the link to an address of the site; `has(address)`, whether there is
-    such a page; `address_of(node)`, `column_anchor(name)`; the filters `count`, `percent`, `duration`, `figure`,
-    `size` (of bytes), `breakable` (a name that may break after `_` and `.`).
+    such a page; `address_of(node)`, `column_anchor(name)`, `lineage_address(selector)`; the filters `count`, `percent`,
+    `duration`, `figure`, `size` (of bytes), `breakable` (a name that may break after `_` and `.`).
     """
     links = {word: address for word, address in NAVIGATION.items() if address in pages}
     return (
@@ -48,9 +48,10 @@ def rendered(page: Page, *, pages: frozenset[str], common: Mapping[str, Any]) ->
             page=page,
             links=links,
             href=lambda address: way(page.path, address),
-            has=lambda address: address.partition("#")[0] in pages,
+            has=lambda address: address.partition("#")[0].partition("?")[0] in pages,
             address_of=lambda node: address_of(node, common["project"]),
             column_anchor=column_anchor,
+            lineage_address=lineage_address,
         )
     )
 

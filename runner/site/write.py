@@ -13,14 +13,14 @@ from pathlib import Path
 from expectations.reports.page import style
 from runner.errors import ProjectError
 from runner.jinja.render import scrubbed
-from runner.site import overview
+from runner.site import graph, overview
 from runner.site.facts import Facts
 from runner.site.layout import HERE, rendered
 from runner.site.page import Entry, File, Page
 from runner.site.runs import section as runs
 
 Section = Callable[[Facts], Iterable[Page | File]]
-SECTIONS: tuple[Section, ...] = (overview.pages, runs.pages)
+SECTIONS: tuple[Section, ...] = (overview.pages, runs.pages, graph.pages)
 FOLDER = "site"  # below the target folder
 
 

@@ -12,7 +12,7 @@ import pytest
 from runner.errors import ProjectError
 from runner.project.parse import load_project
 from runner.quality import load_quality
-from runner.site.address import address_of, way
+from runner.site.address import address_of, lineage_address, way
 from runner.site.facts import Facts
 from runner.site.write import write_site
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.runner.conftest import Write
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
-_LINK = re.compile(r'(?:href|src)="([^"#]+)')
+_LINK = re.compile(r'(?:href|src)="([^"#?]+)')
 
 
 @pytest.fixture
@@ -69,4 +69,5 @@ def test_addresses_and_ways_are_relative(facts: Facts) -> None:
     assert way("models/a.html", "models/b.html#column-x") == "b.html#column-x"
     assert way("models/a.html", "index.html") == "../index.html"
     assert way("index.html", "assets/site.css") == "assets/site.css"
+    assert way("models/a.html", lineage_address("+a,tag:x y")) == "../lineage.html?select=%2Ba%2Ctag%3Ax%20y"
     assert way("models/a.html", "https://shop.example/") == "https://shop.example/"
