@@ -466,17 +466,18 @@ def columns(path: Path) -> list[tuple[str, str]]:
 
 def _type_name(data_type: Any) -> str:
     words = json.loads(data_type.to_json())
-    return _spelled(words)
+    return spelled(words)
 
 
-def _spelled(words: Any) -> str:
+def spelled(words: Any) -> str:
+    """Returns a type of a table's schema, as its log has it, in Spark's words: `array<struct<id:bigint>>`."""
     if isinstance(words, str):
         return {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}.get(words, words)
     if words["type"] == "array":
-        return f"array<{_spelled(words['elementType'])}>"
+        return f"array<{spelled(words['elementType'])}>"
     if words["type"] == "map":
-        return f"map<{_spelled(words['keyType'])},{_spelled(words['valueType'])}>"
-    return "struct<" + ",".join(f"{field['name']}:{_spelled(field['type'])}" for field in words["fields"]) + ">"
+        return f"map<{spelled(words['keyType'])},{spelled(words['valueType'])}>"
+    return "struct<" + ",".join(f"{field['name']}:{spelled(field['type'])}" for field in words["fields"]) + ">"
 
 
 def first_rows(path: Path, limit: int) -> tuple[list[str], list[dict[str, Any]]]:

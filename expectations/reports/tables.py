@@ -13,6 +13,7 @@ import yaml
 
 from expectations.reports.document import plain
 from expectations.result import CheckResult
+from expectations.suite import Expectation
 from expectations.words import figure
 
 _CELL = 120  # characters of a value that a table shows
@@ -59,8 +60,11 @@ def cell(value: Any) -> str:
 def written(result: CheckResult) -> str:
     """Returns the check as its author wrote it: the suite's YAML, or a data test's query."""
     one = result.expectation
-    if one.test_id:
-        return str(one.arguments.get("sql", "")).strip()
+    return str(one.arguments.get("sql", "")).strip() if one.test_id else written_check(one)
+
+
+def written_check(one: Expectation) -> str:
+    """Returns a check as the YAML of a suite."""
     asked = {"expect": one.type, **plain(one.arguments)}
     further = {"where": one.where, "name": one.name, "description": one.description}
     asked |= {key: value for key, value in further.items() if value}

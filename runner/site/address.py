@@ -5,23 +5,27 @@ from __future__ import annotations
 import posixpath
 from urllib.parse import quote
 
-from runner.model import Exposure, Model, SourceTable
+from runner.model import DataTest, Exposure, Group, Macro, Model, SourceTable
 
-_FOLDERS = {"model": "models", "seed": "seeds", "snapshot": "snapshots"}
+_FOLDERS = {"model": "models", "seed": "seeds", "snapshot": "snapshots", "analysis": "analyses"}
+
+Node = Model | SourceTable | Exposure | Macro | Group | DataTest
 
 
-def address_of(node: Model | SourceTable | Exposure, project: str) -> str:
+def address_of(node: Node, project: str) -> str:
     """Returns the page of a node, from the site's root: `models/clv.html`, `sources/mongodb.users.html`.
 
     Args:
+        node: of data tests only singular ones have a page; the others are a part of their table's.
         project: the project's name; nodes of other packages have theirs before their own.
     """
     if isinstance(node, SourceTable):
         return f"sources/{node.source}.{node.name}.html"
-    if isinstance(node, Exposure):
-        return f"exposures/{node.name}.html"
     package = f"{node.package}." if node.package not in ("", project) else ""
-    return f"{_FOLDERS[node.resource_type]}/{package}{node.label}.html"
+    if isinstance(node, Model):
+        return f"{_FOLDERS[node.resource_type]}/{package}{node.label}.html"
+    folder = {Exposure: "exposures", Macro: "macros", Group: "groups", DataTest: "checks"}[type(node)]
+    return f"{folder}/{package}{node.name}.html"
 
 
 def column_anchor(column: str) -> str:

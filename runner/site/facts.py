@@ -18,6 +18,7 @@ from runner.records import RunRecord, read_records
 from runner.site.runs.series import Point, series
 from runner.state.decide import State
 from runner.state.plan import Planned, make_plan
+from runner.warehouse import exists
 
 if TYPE_CHECKING:
     from runner.quality import Quality
@@ -106,4 +107,4 @@ class Facts:
             return "fresh"
         if planned.act == "reuse":
             return "fresh"
-        return "missing" if planned.decision.version is None else "stale"
+        return "stale" if exists(node.table.path(self.project.warehouse)) else "missing"

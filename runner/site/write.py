@@ -7,20 +7,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from expectations.reports.page import style
 from runner.errors import ProjectError
 from runner.jinja.render import scrubbed
-from runner.site import graph, overview
+from runner.site import catalog, graph, overview
 from runner.site.facts import Facts
 from runner.site.layout import HERE, rendered
 from runner.site.page import Entry, File, Page
 from runner.site.runs import section as runs
 
 Section = Callable[[Facts], Iterable[Page | File]]
-SECTIONS: tuple[Section, ...] = (overview.pages, runs.pages, graph.pages)
+SECTIONS: tuple[Section, ...] = (overview.pages, catalog.pages, runs.pages, graph.pages)
 FOLDER = "site"  # below the target folder
 
 
@@ -72,8 +71,22 @@ def _write(facts: Facts, folder: Path) -> None:
 
 
 def _search(entries: Iterator[Entry]) -> str:
-    """Returns what a search finds as a script, since pages from a disk may not read files otherwise."""
-    values = [list(asdict(entry).values()) for entry in entries]
+    """Returns what a search finds as a script, since pages from a disk may not read files otherwise.
+
+    Each entry is a list of its values, those that are empty at its end left out. A part of the page of the entry before
+    it that is a page has an address of an anchor alone.
+    """
+    values = []
+    page = None
+    for entry in entries:
+        path, mark, anchor = entry.address.partition("#")
+        address = f"#{anchor}" if mark and path == page else entry.address
+        if not mark:
+            page = path
+        row = [entry.kind, entry.name, address, entry.detail, entry.text]
+        while not row[-1]:
+            row.pop()
+        values.append(row)
     return f"window.sluiceSearch = {json.dumps(values, ensure_ascii=False, separators=(',', ':'))};\n"
 
 

@@ -67,6 +67,7 @@ def test_addresses_and_ways_are_relative(facts: Facts) -> None:
     assert address_of(project.models["totals"], "tiny") == "models/totals.html"
     assert address_of(project.models["totals"], "other") == "models/tiny.totals.html"
     assert way("models/a.html", "models/b.html#column-x") == "b.html#column-x"
+    assert way("models/a.html", "catalog.html?state=stale") == "../catalog.html?state=stale"
     assert way("models/a.html", "index.html") == "../index.html"
     assert way("index.html", "assets/site.css") == "assets/site.css"
     assert way("models/a.html", lineage_address("+a,tag:x y")) == "../lineage.html?select=%2Ba%2Ctag%3Ax%20y"

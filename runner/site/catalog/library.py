@@ -1,0 +1,166 @@
+"""What the pages of the catalog share: who reads what, last runs, last verdicts, what is hidden, where names lead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import ProjectError
+from runner.model import DataTest, Exposure, Macro, Model, Ref, SourceTable
+from runner.records import RunRecord
+from runner.site.address import Node, address_of, way
+from runner.site.catalog.hidden import Hidden
+from runner.site.catalog.highlight import highlighted, links_of_sql, links_of_template
+from runner.site.catalog.verdicts import Check, Results, checks_of, read_results
+from runner.site.facts import Facts
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+RUNS = 10  # of a table that its page shows
+
+
+@dataclass(slots=False, kw_only=True)
+class Library:
+    """The facts of the site, as the pages of the catalog need them. Each is looked up once."""
+
+    facts: Facts
+
+    @cached_property
+    def tables(self) -> list[Model | SourceTable]:
+        """Every landed table, then every model, seed and snapshot, parents first."""
+        project = self.facts.project
+        nodes = {node.unique_id: node for node in project.nodes()}
+        order = [nodes[name] for name in project.graph.order if name in nodes]
+        return sorted(order, key=lambda node: not isinstance(node, SourceTable))
+
+    @cached_property
+    def hidden(self) -> Hidden:
+        return Hidden(self.facts)
+
+    @cached_property
+    def runs(self) -> Mapping[str, Sequence[tuple[RunRecord, Mapping[str, Any]]]]:
+        """By unique id: the newest runs that a node took part in, and what the record says of it."""
+        found: dict[str, list[tuple[RunRecord, Mapping[str, Any]]]] = {}
+        for record in self.facts.records:
+            for node in record.nodes:
+                of = found.setdefault(node["unique_id"], [])
+                if len(of) < RUNS:
+                    of.append((record, node))
+        return found
+
+    @cached_property
+    def results(self) -> Results:
+        return read_results(self.facts.project)
+
+    @cached_property
+    def checks(self) -> Mapping[str, list[Check]]:
+        """By unique id of a table: its checks."""
+        facts = self.facts
+        return {node.unique_id: checks_of(facts.project, facts.quality, node, self.results) for node in self.tables}
+
+    @cached_property
+    def nodes(self) -> Mapping[str, Model | SourceTable | Exposure]:
+        """By unique id: all that stands in the graph."""
+        project = self.facts.project
+        return {node.unique_id: node for node in project.nodes()} | dict(project.exposures)
+
+    def address(self, node: Node) -> str:
+        return address_of(node, self.facts.project.files.name)
+
+    def reads(self, unique_id: str) -> list[Model | SourceTable | Exposure]:
+        """Returns what a table or an exposure reads directly."""
+        return [self.nodes[name] for name in self.facts.project.graph.parents(unique_id) if name in self.nodes]
+
+    def readers(self, unique_id: str) -> list[Model | SourceTable | Exposure]:
+        """Returns what reads a table directly."""
+        return [self.nodes[name] for name in self.facts.project.graph.children(unique_id) if name in self.nodes]
+
+    @cached_property
+    def macros(self) -> Mapping[str, Macro]:
+        """By unique id; those of the project and its packages."""
+        return {macro.unique_id: macro for macro in self.facts.project.files.macros}
+
+    @cached_property
+    def users_of_macros(self) -> Mapping[str, list[Model]]:
+        """By unique id of a macro: the models, seeds, snapshots and analyses that call it, directly or through others."""
+        found: dict[str, list[Model]] = {}
+        project = self.facts.project
+        for node in [*project.buildable.values(), *project.analyses.values()]:
+            for name in node.macros:
+                found.setdefault(name, []).append(node)
+        return found
+
+    def template(self, text: str, page: str, package: str, *, language: str = "jinja", anchor: str = "") -> Markup:
+        """Returns a template in colours; what it refers to and calls leads to its page."""
+        links = list(links_of_template(text, self._finder(package), self._called(package)))
+        return highlighted(text, language, links=links, way=lambda address: way(page, address), anchor=anchor)
+
+    def query(self, sql: str, page: str, *, anchor: str = "") -> Markup:
+        """Returns compiled SQL in colours; the tables that it names lead to their pages."""
+        links = list(links_of_sql(sql, self._by_table))
+        return highlighted(sql, "sql", links=links, way=lambda address: way(page, address), anchor=anchor)
+
+    @cached_property
+    def _by_table(self) -> Mapping[str, str]:
+        return {str(node.table): self.address(node) for node in self.tables}
+
+    def _finder(self, package: str) -> Callable[[str, Sequence[str]], str]:
+        lookup = self.facts.project.lookup
+
+        def find(call: str, names: Sequence[str]) -> str:
+            try:
+                if call == "source":
+                    return self.address(lookup.source(names[0], names[-1], package)) if len(names) == 2 else ""
+                wanted = Ref(name=names[-1], package=names[0] if len(names) == 2 else None)
+                return self.address(self.nodes[lookup.ref(wanted, package)])
+            except ProjectError:
+                return ""
+
+        return find
+
+    def _called(self, package: str) -> Mapping[str, str]:
+        """Returns the addresses of macros by what calls them in a package."""
+        if package not in self._calls:
+            self._calls[package] = self._calls_in(package)
+        return self._calls[package]
+
+    @cached_property
+    def _calls(self) -> dict[str, Mapping[str, str]]:
+        return {}
+
+    def _calls_in(self, package: str) -> Mapping[str, str]:
+        found = {f"{macro.package}.{macro.name}": self.address(macro) for macro in self.macros.values()}
+        root = self.facts.project.files.name
+        for owner in (root, package):
+            found |= {macro.name: self.address(macro) for macro in self.macros.values() if macro.package == owner}
+        return found
+
+    @cached_property
+    def by_folder(self) -> Mapping[tuple[str, tuple[str, ...]], list[Model | SourceTable]]:
+        """By kind and folder: the tables that stand there, by name."""
+        found: dict[tuple[str, tuple[str, ...]], list[Model | SourceTable]] = {}
+        for node in sorted(self.tables, key=lambda node: node.label):
+            found.setdefault((kind_of(node), folder_of(node, self.facts.project.files.name)), []).append(node)
+        return found
+
+    @cached_property
+    def singular(self) -> list[DataTest]:
+        """The tests that are SQL files of their own."""
+        return [test for test in self.facts.project.tests.values() if test.kind == "singular"]
+
+
+def kind_of(node: Model | SourceTable) -> str:
+    """Returns what a table is, in a word."""
+    return node.resource_type if isinstance(node, Model) else "source"
+
+
+def folder_of(node: Model | SourceTable, project: str) -> tuple[str, ...]:
+    """Returns where a table stands in the tree: the source's name, or the folders of its file; the package first if it is another."""
+    package = () if node.fqn[0] == project else (node.fqn[0],)
+    if isinstance(node, SourceTable):
+        return (*package, node.source)
+    end = -2 if node.version is not None and len(node.fqn) > 2 and node.fqn[-1].startswith("v") else -1
+    return (*package, *node.fqn[1:end])

@@ -1,0 +1,454 @@
+"""The page of a source, model, seed or snapshot: what it is, how it stands, what is in it, where it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from expectations.reports.document import plain
+from expectations.reports.tables import cell
+from runner import delta
+from runner.compile import compile_model, compiled_path
+from runner.errors import ProjectError
+from runner.jinja.database import NeedsSparkError
+from runner.model import Column, Model, SourceTable, UnitTest
+from runner.site.address import column_anchor
+from runner.site.catalog.library import Library, folder_of, kind_of
+from runner.site.catalog.markup import first_sentence, rendered, rendered_line
+from runner.site.catalog.stored import Figures, Stored, read_stored
+from runner.site.catalog.verdicts import Check
+from runner.site.facts import Standing
+from runner.site.page import Entry, Page
+from runner.state.commits import Commit
+from runner.warehouse import is_view
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+STYLES = ("assets/catalog.css",)
+SCRIPTS = ("assets/catalog.js",)
+SAMPLE = 10  # rows
+_LONG_TYPE = 40  # characters from which a type is folded
+_GRAIN = re.compile(r"\b(one row (?:per|for|a|an)\b[^.\n]*)", re.IGNORECASE)
+# Settings that stand elsewhere on the page.
+_TOLD = {"tags", "meta", "description", "group", "enabled", "materialized", "docs"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A table in a line of the catalog.
+
+    Attributes:
+        folder: where it stands in the tree.
+        rows, size: as its log says; None for a view, and where nothing is stored. Size in bytes.
+        changed_at: of its newest version, or None.
+    """
+
+    node: Model | SourceTable
+    kind: str
+    folder: tuple[str, ...]
+    detail: str
+    standing: Standing
+    rows: int | None
+    size: int | None
+    changed_at: Any
+    failed: int
+    warned: int
+    checks: int
+    owner: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnRow:
+    """A column, or a field within one, as its table's page shows it.
+
+    Attributes:
+        depth: 0 for a column, more for what lies in it.
+        outline: the type over several lines, where it is long; else empty.
+        nulls: the share of rows without a value, 0 to 1; None where nobody knows.
+        least, greatest: the ends of its values in words.
+        distinct: what is known of the number of its values, in words.
+        note: why there are no figures, in words.
+        remark: what is odd about it: it is not in the table, its type is not the promised one.
+    """
+
+    name: str
+    depth: int
+    type: str
+    outline: str
+    description: Markup | str
+    tags: tuple[str, ...]
+    rules: tuple[str, ...]
+    checks: tuple[Check, ...]
+    nulls: float | None
+    least: str
+    greatest: str
+    distinct: str
+    is_hidden: bool
+    is_key: bool
+    note: str
+    remark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The first rows of a table; a hidden cell is None in `shown`."""
+
+    columns: tuple[str, ...]
+    hidden: frozenset[str]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
+    """Returns the page of a table, and its line in the catalog."""
+    facts = library.facts
+    place = node.table.path(facts.project.warehouse)
+    stored = read_stored(place)
+    path = library.address(node)
+    kind = kind_of(node)
+    checks = library.checks[node.unique_id]
+    columns = list(_columns(library, node, stored, checks))
+    standing = facts.standing(node)
+    row = Row(
+        node=node,
+        kind=kind,
+        folder=folder_of(node, facts.project.files.name),
+        detail=first_sentence(node.description),
+        standing=standing,
+        rows=stored.rows if stored else None,
+        size=stored.size if stored else None,
+        changed_at=next((one.commit.at for one in stored.versions if one.commit.changes_rows), None)
+        if stored
+        else None,
+        failed=sum(check.status == "fail" for check in checks),
+        warned=sum(check.status == "warn" for check in checks),
+        checks=len(checks),
+        owner=_owner(library, node).get("name", ""),
+        tags=node.tags if isinstance(node, SourceTable) else node.config.tags,
+    )
+    code, language, compiled, note = _code(library, node, path)
+    page = Page(
+        path=path,
+        title=node.label,
+        section="catalog",
+        template="catalog/table.html.jinja",
+        styles=STYLES,
+        scripts=SCRIPTS,
+        values={
+            "node": node,
+            "kind": kind,
+            "row": row,
+            "is_view": is_view(place),
+            "stored": stored,
+            "description": rendered(node.description),
+            "source_description": rendered(node.source_description) if isinstance(node, SourceTable) else "",
+            "grain": grain_of(node, checks),
+            "owner": _owner(library, node),
+            "group": next((one for one in facts.project.groups.values() if one.name == _group(node)), None),
+            "why": _why(library, node, standing),
+            "freshness": facts.freshness.get(node.unique_id),
+            "materialized": node.config.materialized if isinstance(node, Model) else "",
+            "settings": _settings(node),
+            "columns": columns,
+            "checks": checks,
+            "unit_tests": list(_unit_tests(library, node)),
+            "reads": library.reads(node.unique_id),
+            "readers": library.readers(node.unique_id),
+            "runs": library.runs.get(node.unique_id, ()),
+            "sample": _sample(library, node, stored),
+            "hidden_whole": library.hidden.is_whole(node),
+            "template": code,
+            "language": language,
+            "compiled": compiled,
+            "compiled_note": note,
+            "happened": happened,
+            "neighbours": _neighbours(library, node),
+            "macros": [library.macros[name] for name in getattr(node, "macros", ()) if name in library.macros],
+        },
+        entries=tuple(_entries(node, kind, path, columns, checks)),
+    )
+    return page, row
+
+
+def grain_of(node: Model | SourceTable, checks: Sequence[Check]) -> str:
+    """Returns what one row stands for: as its description says, else by its key, else by its check of uniqueness."""
+    if match := _GRAIN.search(node.description):
+        return f"{match[1].strip()}."
+    key = node.key if isinstance(node, SourceTable) else node.config.unique_key
+    if key:
+        return f"One row per {', '.join(key)}, its key."
+    unique = next(
+        (check for check in checks if check.short == "unique" and len(check.columns) == 1 and not check.where), None
+    )
+    return f"One row per {unique.columns[0]}, as a check asks." if unique else ""
+
+
+def _group(node: Model | SourceTable) -> str | None:
+    return node.group if isinstance(node, Model) else node.config.get("group")
+
+
+def _owner(library: Library, node: Model | SourceTable) -> Mapping[str, str]:
+    """Returns who owns a table: its group's owner, else what its `meta` names."""
+    for group in library.facts.project.groups.values():
+        if group.name == _group(node):
+            return {key: str(value) for key, value in group.owner.items() if value} | {"group": group.name}
+    named = node.meta.get("owner")
+    if isinstance(named, Mapping):
+        return {str(key): str(value) for key, value in named.items() if value}
+    return {"name": str(named)} if named else {}
+
+
+def _why(library: Library, node: Model | SourceTable, standing: Standing) -> list[str]:
+    """Returns why a table stands as it does, a reason each."""
+    facts = library.facts
+    _, said = facts.last_seen.get(node.unique_id, (None, {}))
+    if standing in ("failed", "skipped"):
+        return [text for text in (str(said.get("message") or ""), str(said.get("why") or "")) if text][:1]
+    if isinstance(node, SourceTable):
+        if standing == "missing":
+            return [f"It has not been landed. Land it: run ingest {node.label}"]
+        found = facts.freshness.get(node.unique_id)
+        return [found.message] if found is not None and found.message else []
+    planned = facts.plan.get(node.unique_id)
+    return [reason.text for reason in planned.reasons] if planned is not None and standing != "fresh" else []
+
+
+def _settings(node: Model | SourceTable) -> str:
+    """Returns the settings that are not told elsewhere, as YAML; empty where there are none."""
+    values = node.config.values if isinstance(node, Model) else node.config
+    told = {
+        key: plain(value) for key, value in values.items() if key not in _TOLD and value not in (None, (), [], {}, "")
+    }
+    meta = {key: plain(value) for key, value in node.meta.items()}
+    if meta:
+        told["meta"] = meta
+    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100).strip() if told else ""
+
+
+def _columns(
+    library: Library, node: Model | SourceTable, stored: Stored | None, checks: Sequence[Check]
+) -> Iterator[ColumnRow]:
+    promised = {column.name.lower(): column for column in node.columns}
+    there = dict(stored.columns) if stored else {}
+    names = list(there)
+    if not stored and isinstance(node, Model):
+        names = list(library.facts.lineage.columns.get(node.unique_id, {}))
+    seen = {name.lower() for name in names}
+    names += [column.name for column in node.columns if column.name.lower() not in seen]
+    for name in names:
+        column = promised.get(name.lower())
+        own = tuple(check for check in checks if name in check.columns)
+        is_hidden = library.hidden.is_hidden(node, name)
+        figures = stored.figures.get(name) if stored else None
+        kind = there.get(name) or (column.data_type if column else None) or ""
+        yield _column(
+            name,
+            kind,
+            column,
+            checks=own,
+            figures=figures,
+            rows=stored.rows if stored else None,
+            is_hidden=is_hidden,
+            is_key=name in (node.key if isinstance(node, SourceTable) else node.config.unique_key),
+            remark=_remark(column, there, name) if stored else "",
+        )
+        for field, found in stored.figures.items() if stored else ():
+            if field.startswith(f"{name}."):
+                yield _column(
+                    field.removeprefix(f"{name}."),
+                    found.type,
+                    None,
+                    checks=tuple(check for check in checks if field in check.columns),
+                    figures=found,
+                    rows=stored.rows if stored else None,
+                    is_hidden=is_hidden,
+                    depth=1 + field.count(".") - name.count(".") - 1,
+                )
+
+
+def _remark(column: Column | None, there: Mapping[str, str], name: str) -> str:
+    if name not in there:
+        return "described, but not in the table"
+    told = (column.data_type or "") if column else ""
+    if told and _squeezed(told) != _squeezed(there[name]):
+        return f"described as {told}"
+    return ""
+
+
+def _squeezed(kind: str) -> str:
+    words = kind.lower().replace(" ", "")
+    return {"integer": "int", "long": "bigint", "varchar": "string", "text": "string"}.get(words, words)
+
+
+def _column(
+    name: str,
+    kind: str,
+    column: Column | None,
+    *,
+    checks: tuple[Check, ...],
+    figures: Figures | None,
+    rows: int | None,
+    is_hidden: bool,
+    is_key: bool = False,
+    remark: str = "",
+    depth: int = 0,
+) -> ColumnRow:
+    least, greatest = (
+        ("", "") if is_hidden or figures is None else (_end(figures, figures.least), _end(figures, figures.greatest))
+    )
+    nulls = figures.nulls if figures else None
+    return ColumnRow(
+        name=name,
+        depth=depth,
+        type=kind,
+        outline=outline(kind) if len(kind) > _LONG_TYPE else "",
+        description=rendered_line(column.description) if column else "",
+        tags=column.tags if column else (),
+        rules=tuple(_rule(one) for one in column.constraints) if column else (),
+        checks=checks,
+        nulls=nulls / rows if nulls is not None and rows else None,
+        least=least,
+        greatest=greatest,
+        distinct=_distinct(checks, nulls, rows),
+        is_hidden=is_hidden,
+        is_key=is_key,
+        note=figures.why_not if figures else "",
+        remark=remark,
+    )
+
+
+def _end(figures: Figures, value: Any) -> str:
+    if value is None:
+        return ""
+    text = cell(value)
+    if figures.type.startswith("timestamp"):
+        return text.removesuffix("+00:00").removesuffix(".000000")
+    return f"{text}…" if figures.is_cut and isinstance(value, str) and not text.endswith("…") else text
+
+
+def _rule(constraint: Mapping[str, Any]) -> str:
+    """Returns a constraint in words: `not null`, `check: price > 0`."""
+    name = str(constraint.get("type", "")).replace("_", " ")
+    return f"{name}: {constraint['expression']}" if constraint.get("expression") else name
+
+
+def _distinct(checks: Sequence[Check], nulls: int | None, rows: int | None) -> str:
+    """Returns what checks that passed say of the number of values."""
+    for check in checks:
+        last = check.last
+        if last is None or check.where or len(check.columns) != 1:
+            continue
+        if "distinct" in last.numbers:
+            return f"{round(last.numbers['distinct']):,} distinct"
+        if check.short == "unique" and last.status == "pass":
+            return f"{rows - nulls:,} distinct" if rows is not None and nulls is not None else "all distinct"
+    return ""
+
+
+def outline(kind: str) -> str:
+    """Returns a type over several lines, each field on its own."""
+    text, depth = [], 0
+    inside = 0  # the parentheses of decimal(12,2)
+    for letter in kind:
+        if letter == "<":
+            depth += 1
+            text.append("<\n" + "  " * depth)
+        elif letter == ">":
+            depth -= 1
+            text.append("\n" + "  " * depth + ">")
+        elif letter == "," and not inside:
+            text.append(",\n" + "  " * depth)
+        else:
+            inside += {"(": 1, ")": -1}.get(letter, 0)
+            text.append(": " if letter == ":" else letter)
+    return "".join(text)
+
+
+def _sample(library: Library, node: Model | SourceTable, stored: Stored | None) -> Sample | None:
+    """Returns the first rows of a table, read without Spark; None where it shows none."""
+    if stored is None or not stored.files or library.hidden.is_whole(node):
+        return None
+    columns, rows = delta.first_rows(node.table.path(library.facts.project.warehouse), SAMPLE)
+    hidden = frozenset(name for name in columns if library.hidden.is_hidden(node, name))
+    return Sample(
+        columns=tuple(columns),
+        hidden=hidden,
+        rows=tuple(tuple("hidden" if name in hidden else cell(row[name]) for name in columns) for row in rows),
+    )
+
+
+def _code(library: Library, node: Model | SourceTable, page: str) -> tuple[Markup | str, str, Markup | str, str]:
+    """Returns the file as it is written, its language, what it compiles to, and a word about that."""
+    if isinstance(node, SourceTable) or node.language == "csv":
+        return "", "", "", ""
+    if node.language == "python":
+        return library.template(node.raw_sql, page, node.package, language="python", anchor="code"), "Python", "", ""
+    raw = library.template(node.raw_sql.strip("\n"), page, node.package, anchor="code")
+    note = ""
+    try:
+        sql = compile_model(library.facts.project, node).sql
+        if node.config.materialized == "incremental":
+            note = "As a first build or --full-refresh runs it; later runs have is_incremental() true."
+    except NeedsSparkError:
+        path = compiled_path(library.facts.project, node)
+        if not path.is_file():
+            return (
+                raw,
+                "SQL",
+                "",
+                "Its template asks the warehouse, which needs Spark: run compile writes what it becomes.",
+            )
+        sql, note = path.read_text(encoding="utf-8"), "As it was compiled last: its template asks the warehouse."
+    except ProjectError as error:
+        return raw, "SQL", "", str(error)
+    return raw, "SQL", library.query(sql.strip("\n"), page, anchor="compiled"), note
+
+
+def _unit_tests(library: Library, node: Model | SourceTable) -> Iterator[tuple[UnitTest, Mapping[str, Any]]]:
+    """Yields a model's unit tests, each with what its last run said of it."""
+    for test in library.facts.project.unit_tests.values():
+        if isinstance(node, Model) and not test.is_of_macro and test.model in (node.label, node.name):
+            _, said = library.facts.last_seen.get(test.unique_id, (None, {}))
+            yield test, said
+
+
+def happened(commit: Commit) -> str:
+    """Returns what a commit did, in words."""
+    said = commit.said
+    if said.get("kind") == "landing":
+        aside = f", {said['quarantined']:,} put into quarantine" if said.get("quarantined") else ""
+        return f"landed{aside}"
+    if commit.is_note:
+        return "checked again, no row changed" if "checked_by" in said else "a note, no row changed"
+    if "restored" in said:
+        return "restored"
+    if commit.is_publication:
+        why = said.get("why")
+        return f"published: {why}" if why else "published"
+    return f"{commit.operation}, by another program" + ("" if commit.changes_rows else ", no row changed")
+
+
+def _neighbours(library: Library, node: Model | SourceTable) -> list[Model | SourceTable]:
+    """Returns the tables of the same folder, by name."""
+    return library.by_folder[(kind_of(node), folder_of(node, library.facts.project.files.name))]
+
+
+def _entries(
+    node: Model | SourceTable, kind: str, path: str, columns: Sequence[ColumnRow], checks: Sequence[Check]
+) -> Iterator[Entry]:
+    text = node.raw_sql if isinstance(node, Model) else node.source_description
+    described = {column.name.lower(): column.description for column in node.columns}
+    yield Entry(
+        kind=kind, name=node.label, address=path, detail=" ".join(node.description.split()), text=" ".join(text.split())
+    )
+    for column in columns:
+        if not column.depth:
+            detail = " ".join(described.get(column.name.lower(), "").split())
+            yield Entry(kind="column", name=column.name, address=f"{path}#{column_anchor(column.name)}", detail=detail)
+    for check in checks:
+        yield Entry(kind="check", name=check.title, address=f"{path}#{check.anchor}", detail=check.description)
