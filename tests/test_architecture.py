@@ -63,6 +63,7 @@ LAYERS = (
     "samples",
     "lint",
     "dbt_project",
+    "insights",
     "site",
     "cli",
 )

@@ -14,12 +14,13 @@ from runner.errors import ProjectError
 from runner.jinja.render import scrubbed
 from runner.site import catalog, graph, overview
 from runner.site.facts import Facts
+from runner.site.integration import section as integration
 from runner.site.layout import HERE, rendered
 from runner.site.page import Entry, File, Page
 from runner.site.runs import section as runs
 
 Section = Callable[[Facts], Iterable[Page | File]]
-SECTIONS: tuple[Section, ...] = (overview.pages, catalog.pages, runs.pages, graph.pages)
+SECTIONS: tuple[Section, ...] = (overview.pages, catalog.pages, runs.pages, graph.pages, integration.pages)
 FOLDER = "site"  # below the target folder
 
 

@@ -1,0 +1,160 @@
+"""What a question comes to: figures, tests, and the sentences that follow from both."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from expectations.words import duration, figure, percent
+from runner.insights.intervals import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """What was asked of chance.
+
+    Attributes:
+        statistic: in words, with its degrees of freedom.
+        probability: of data as far from it, or farther, where there is nothing to find.
+    """
+
+    statistic: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a test says once all of a report are known.
+
+    Attributes:
+        adjusted: the probability, with `questions` tests counted.
+        limit: the probability below which chance is no explanation: 0.05.
+    """
+
+    test: Test
+    adjusted: float
+    questions: int = 1
+    limit: float = 0.05
+
+    @property
+    def is_signal(self) -> bool:
+        return self.adjusted < self.limit
+
+    def said(self) -> str:
+        """Returns the test in words: "chi-square 3.2 on 4 degrees of freedom, p = 0.52"."""
+        alone, counted = probability(self.test.probability), probability(self.adjusted)
+        if self.questions < 2 or self.test.probability >= 0.2:
+            return f"{self.test.statistic}, p {alone}"
+        all_tests = f"all {self.questions} tests of this report counted"
+        if counted == alone:
+            return f"{self.test.statistic}, p {alone} even with {all_tests}"
+        but = "but " if self.test.probability < self.limit <= self.adjusted else ""
+        return f"{self.test.statistic}, p {alone}, {but}{counted.removeprefix('= ')} with {all_tests}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A line of the table behind an insight.
+
+    Attributes:
+        value: with its interval, drawn where all rows have one.
+        said: that in words, a cell for each column after the label.
+    """
+
+    label: str
+    said: tuple[str, ...]
+    value: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a question comes to.
+
+    Attributes:
+        size: how much data it rests on: "4,000 sessions of 383 users".
+        method: what was computed, and how chance was allowed for.
+        tell: makes the sentences from the verdicts on `tests`, in their order.
+        first, last: the days that it is about, where the table says so.
+        columns: heads of the table behind it, after the label's.
+        axis: what the drawn intervals measure; empty where nothing is drawn.
+        is_share: whether that axis counts in shares.
+        null: where the drawn intervals would be if there was nothing to find; None for nowhere.
+    """
+
+    size: str
+    method: str
+    tell: Callable[[Sequence[Verdict]], Sequence[str]]
+    tests: tuple[Test, ...] = ()
+    first: datetime.date | None = None
+    last: datetime.date | None = None
+    label: str = ""
+    columns: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = field(default=())
+    axis: str = ""
+    is_share: bool = False
+    null: float | None = None
+
+
+def interval(confidence: float) -> str:
+    """Returns what an interval is called: "95 % interval"."""
+    return f"{confidence * 100:g} % interval"
+
+
+def probability(value: float) -> str:
+    """Returns a probability as it follows "p": "= 0.031", "< 0.0001"."""
+    if value < 0.0001:
+        return "< 0.0001"
+    if value > 0.99:
+        return "> 0.99"
+    return f"= {value:.2g}" if value < 0.1 else f"= {value:.2f}"
+
+
+def amount(value: float, unit: str) -> str:
+    """Returns a value with its unit: durations in the unit that a person would use, shares in percent."""
+    if unit == "s":
+        return duration(value)
+    if unit == "share":
+        return percent(value) if value >= 0 else f"-{percent(-value)}"
+    return f"{figure(value)} {unit}".rstrip()
+
+
+def signed(value: float, unit: str = "") -> str:
+    """Returns a change: +1.2, -0.3."""
+    return f"{'+' if value > 0 else ''}{amount(value, unit)}"
+
+
+def between(interval: Interval, unit: str = "", *, sign: bool = False) -> str:
+    """Returns an interval's limits: "1.2 to 3.4"."""
+    told = signed if sign else amount
+    if math.isinf(interval.low) or math.isinf(interval.high):
+        if math.isinf(interval.low) and math.isinf(interval.high):
+            return "not known"
+        return (
+            f"up to {told(interval.high, unit)}" if math.isinf(interval.low) else f"from {told(interval.low, unit)} on"
+        )
+    if unit == "share":  # one sign of percent is enough, and both limits get as many digits
+        plus = "+" if sign else ""
+        return f"{interval.low * 100:{plus}.1f} to {interval.high * 100:{plus}.1f} %"
+    return f"{told(interval.low, '' if unit != 's' else unit)} to {told(interval.high, unit)}"
+
+
+def between_points(interval: Interval) -> str:
+    """Returns the limits of a difference of shares: "-1.2 to +3.4"."""
+    return f"{interval.low * 100:+.1f} to {interval.high * 100:+.1f}"
+
+
+def points(value: float) -> str:
+    """Returns a difference of shares: "+1.2 percentage points"."""
+    return f"{value * 100:+.1f} percentage points"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Returns words as a sentence lists them: "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def capital(text: str) -> str:
+    """Returns the text with a capital first letter."""
+    return text[:1].upper() + text[1:]

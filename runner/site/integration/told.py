@@ -1,0 +1,77 @@
+"""The insights: each with its period, what is to be known besides, and the way to its table and dashboard."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+from runner.insights.answer import Insight, signals
+from runner.insights.definition import Questions
+from runner.site.address import address_of
+from runner.site.facts import Facts
+from runner.site.integration.document import Block, Link, Paragraph, Section, Told, plural
+from runner.site.integration.standing import Said
+
+Days = tuple[datetime.date, datetime.date]
+
+
+def told(facts: Facts, questions: Questions, insights: Sequence[Insight], period: Days | None, said: Said) -> Section:
+    """Returns all insights with what a reader needs to weigh them."""
+    if not insights:
+        text = "This project asks nothing of its tables: it has no report.yml. docs/integration-report.md says how to write one."
+        return Section("Insights", "insights", (Paragraph(text),))
+    blocks: list[Block] = [Paragraph(_weighed(questions, insights))]
+    blocks += [
+        Told(
+            insight=one,
+            period=_period(one, period),
+            notes=_notes(facts, one, said),
+            links=_links(facts, one),
+        )
+        for one in insights
+    ]
+    return Section("Insights", "insights", tuple(blocks))
+
+
+def _weighed(questions: Questions, insights: Sequence[Insight]) -> str:
+    tests = sum(len(one.verdicts) for one in insights)
+    found = sum(one.is_signal for insight in insights for one in insight.verdicts)
+    answered = sum(one.finding is not None for one in insights)
+    text = f"{answered:,} of {plural(len(insights), 'question')} could be answered"
+    if not tests:
+        return f"{text}; none of them compares anything with chance."
+    limit = f"{(1 - questions.confidence) * 100:g} %"
+    finds = "none finds" if found == 0 else f"{found:,} find{'s' if found == 1 else ''}"
+    one_in = (
+        f"All are judged together (Holm): were there nothing at all to find, a report would call something a finding in at most "
+        f"{limit} of cases, as far as each test's assumptions hold."
+    )
+    by = f", in {plural(signals(insights), 'question')}" if found else ""
+    return f"{text}, with {plural(tests, 'test')} against chance: {finds} more than chance gives{by}. {one_in}"
+
+
+def _period(insight: Insight, period: Days | None) -> str:
+    finding = insight.finding
+    if finding is None:
+        return ""
+    first, last = (finding.first, finding.last) if finding.first and finding.last else period or (None, None)
+    return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}" if first and last else ""
+
+
+def _notes(facts: Facts, insight: Insight, said: Said) -> tuple[str, ...]:
+    notes = [insight.definition.note] if insight.definition.note else []
+    if insight.finding is None:
+        return tuple(notes)
+    warned = [one for one in said.of(insight.node.label) if one.status == "warn"]
+    notes += [f"A check warns: {one.title}: {' '.join(one.message.split())}" for one in warned]
+    if facts.standing(insight.node) == "stale":
+        notes.append(f"{insight.node.label} is behind what it is made of: this is of its last build.")
+    return tuple(notes)
+
+
+def _links(facts: Facts, insight: Insight) -> tuple[Link, ...]:
+    links = [Link(insight.node.label, address_of(insight.node, facts.project.files.name))]
+    if insight.definition.dashboard:
+        name = insight.definition.dashboard
+        links.append(Link(f"dashboard {name}", f"dashboards/{name}.html"))
+    return tuple(links)
