@@ -59,6 +59,8 @@ def test_none_is_stated_of_ours(benchmarks: dict[str, ModuleType], results: dict
     ours = {name for fault in benchmarks["seven_faults"].FAULTS for name in fault.ours}
     assert ours - SLOW <= set(results)
     assert [name for name in ours - SLOW if not results[name].success] == []
+    durations = [one.expectation.type for one in results["session_durations"].results if one.status != "pass"]
+    assert durations == ["expect_column_to_have_a_tail", "expect_column_values_not_to_be_too_even"]  # they are drawn
 
 
 def test_the_models_of_the_report_are_off_unless_asked_for() -> None:
