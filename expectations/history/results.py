@@ -197,6 +197,7 @@ def read(
     target: str,
     model: str = "",
     expectations: Iterable[str] = (),
+    since: datetime | None = None,
     columns: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Returns results, oldest run first; none where nothing was kept yet.
@@ -205,6 +206,7 @@ def read(
         target: those of one target.
         model: those of one table; of all where it is empty.
         expectations: those of some expectations; of all where there are none.
+        since: those of runs that began then or later; of all runs where it is None.
         columns: what is wanted of each; all by default. `numbers` are mappings.
     """
     import pyarrow.dataset as ds
@@ -216,8 +218,26 @@ def read(
     kept = ds.field("target") == target
     if model:
         kept &= ds.field("model") == model
+    if since is not None:
+        kept &= ds.field("run_at") >= since
     if wanted := sorted(expectations):
         kept &= ds.field("expectation").isin(wanted)
     names = [name for name in (columns or [one[0] for one in COLUMNS]) if name in dataset.schema.names]
     found = dataset.to_table(columns=names, filter=kept).to_pylist(maps_as_pydicts="strict")
     return sorted(found, key=lambda row: row["run_at"]) if "run_at" in names else found
+
+
+def distinct(path: Path, *columns: str, target: str) -> list[tuple[Any, ...]]:
+    """Returns the distinct values of some columns, sorted; none where nothing was kept yet.
+
+    Args:
+        target: of the results of one target.
+    """
+    import pyarrow.dataset as ds
+
+    try:
+        dataset = delta.opened(path).to_pyarrow_dataset()
+    except TableNotFoundError:
+        return []
+    found = dataset.to_table(columns=list(columns), filter=ds.field("target") == target)
+    return sorted(tuple(row.values()) for row in found.group_by(list(columns)).aggregate([]).to_pylist())

@@ -13,7 +13,7 @@ import click
 from runner.errors import NothingSelected, ProjectError
 
 _COMMANDS = {
-    "demo": ("runner.cli.demo", "Simulate a small shop, land it, build and check all models, write the report."),
+    "demo": ("runner.cli.demo", "Simulate a small shop, land it, build and check all models, write report and site."),
     "generate": ("runner.cli.generate", "Write a simulated shop into files and into the stores."),
     "ingest": ("runner.cli.ingest", "Land sources into Delta tables, from files or from the stores."),
     "reconcile": ("runner.cli.ingest", "Compare what the stores hold with what landed of it."),

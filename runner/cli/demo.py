@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from runner import delta
+from runner.cli.docs import site_after
 from runner.cli.generate import write_shop
 from runner.cli.session import Command, project_options, say
 from runner.cli.work import build_all, finish
@@ -17,7 +18,7 @@ from runner.errors import ProjectError
 from runner.project.parse import Project
 
 
-@click.command("demo", short_help="Simulate a small shop, land it, build and check all models, write the report.")
+@click.command("demo", short_help="Simulate a small shop, land it, build and check all models, write report and site.")
 @click.option("--sessions", default=20_000, show_default=True, help="How many sessions.")
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same figures.")
 @project_options
@@ -31,6 +32,7 @@ def demo_command(command: Command, sessions: int, seed: int) -> int:
         say(line)
     results = build_all(command, full_refresh=True)  # another shop may have been here
     code = finish(command, results, verb="tables")
+    site_after(command, results)
     if code == 0:
         for line in _figures(project):
             say(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import click
 
 from runner.cli.session import Command, project_options, say
 from runner.errors import ProjectError
+from runner.execute import NodeResult
+from runner.explain import first_words
 
 _LOOPBACK = "127.0.0.1"
 
@@ -35,6 +38,28 @@ def docs_command(command: Command, output: Path | None, serve: bool, port: int) 
     say(f"run: the site is written: {shown}")
     if serve:
         _serve(page.parent, port)
+
+
+def site_after(command: Command, results: Sequence[NodeResult]) -> None:
+    """Writes the site at the end of a run and says where it is; what keeps it from that is told, and fails nothing.
+
+    A run that left everything as it was leaves the site as it was, too.
+    """
+    from runner.quality import load_quality
+    from runner.site.facts import Facts
+    from runner.site.write import FOLDER, write_site
+
+    project = command.own_project()
+    there = (project.files.target_folder / FOLDER / "index.html").is_file()
+    if there and all(result.status == "reused" for result in results):
+        return
+    try:
+        page = write_site(Facts(project=project, quality=load_quality(project), now=datetime.now(UTC)))
+    except Exception as error:  # whatever it is, the data are published
+        reason = str(error) if isinstance(error, ProjectError) else first_words(error)
+        say(f"run: warning: the site could not be written: {reason.rstrip('.')}. Once that is mended: run docs")
+        return
+    say(f"     Site: {page.relative_to(project.root)}")
 
 
 def _serve(folder: Path, port: int) -> None:

@@ -10,6 +10,7 @@ import click
 from runner.cli.as_of import AS_OF, replay_models
 from runner.cli.choose import chosen_quality
 from runner.cli.defer import defer_options, start_deferring
+from runner.cli.docs import site_after
 from runner.cli.sample import build_sample, sample_options
 from runner.cli.session import Command, invocation, project_options, say, select_options
 from runner.cli.tell import Teller, story
@@ -128,7 +129,7 @@ def build_command(
     data_docs: bool,
     sample: Sample | None,
 ) -> int:
-    """Land the selected sources, check them, build the selected models, and write the report.
+    """Land the selected sources, check them, build the selected models, and write the report and the site.
 
     A landed table that fails an error-level check stops the models that read it.
     """
@@ -154,7 +155,9 @@ def build_command(
         publish=publish,
         window=(event_time_start, event_time_end),
     )
-    return finish(command, results, verb="tables", data_docs=data_docs)
+    code = finish(command, results, verb="tables", data_docs=data_docs)
+    site_after(command, results)
+    return code
 
 
 def build_all(

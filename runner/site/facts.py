@@ -15,6 +15,7 @@ from runner.model import Model, SourceTable
 from runner.outcome import REPORTS
 from runner.project.parse import Project
 from runner.records import RunRecord, read_records
+from runner.site.quality.past import Past, read_past
 from runner.site.runs.series import Point, series
 from runner.state.decide import State
 from runner.state.plan import Planned, make_plan
@@ -52,6 +53,11 @@ class Facts:
     def series(self) -> Mapping[str, tuple[Point, ...]]:
         """By unique id: what the target's kept runs did with a table, oldest first; see `runs.drawn.over_time`."""
         return series(self.project, self.records)
+
+    @cached_property
+    def past(self) -> Past:
+        """What the checks said in the newest runs, by table; empty where their results cannot be read."""
+        return read_past(self.project, self.quality)
 
     @cached_property
     def lineage(self) -> Lineage:

@@ -17,10 +17,18 @@ from runner.site.facts import Facts
 from runner.site.integration import section as integration
 from runner.site.layout import HERE, rendered
 from runner.site.page import Entry, File, Page
+from runner.site.quality import section as quality
 from runner.site.runs import section as runs
 
 Section = Callable[[Facts], Iterable[Page | File]]
-SECTIONS: tuple[Section, ...] = (overview.pages, catalog.pages, runs.pages, graph.pages, integration.pages)
+SECTIONS: tuple[Section, ...] = (
+    overview.pages,
+    catalog.pages,
+    runs.pages,
+    quality.pages,
+    graph.pages,
+    integration.pages,
+)
 FOLDER = "site"  # below the target folder
 
 

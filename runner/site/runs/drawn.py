@@ -192,7 +192,9 @@ def over_time(points: Sequence[Point]) -> list[Chart]:
     built = [one for one in points if one.work == "build"] or points
     what = "Seconds to build it" if built and built[0].work == "build" else "Seconds of its checks"
     largest = max((one.size for one in points if one.size is not None), default=0)
-    unit, per = ("MB", 1e6) if largest >= 1e6 else ("kB", 1e3)
+    unit, per = next(
+        ((word, least) for word, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)) if largest >= least), ("B", 1.0)
+    )
     found = [
         _chart(what, "seconds", [(one, one.seconds, duration(one.seconds)) for one in built]),
         _chart("Rows", "rows", [(one, one.rows, f"{one.rows:,}") for one in points if one.rows is not None]),

@@ -31,7 +31,7 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
     "runtime error": ("failed", "fail"),
     "withheld": ("not published", "fail"),
     "skipped": ("skipped", "warn"),
-    "reused": ("left as it was", "same"),
+    "reused": ("unchanged", "same"),
 }  # by status: the word on the page, and the class of its colour
 _FAILED = ("error", "fail", "runtime error", "withheld")
 _KINDS: Sequence[tuple[str, tuple[str, ...]]] = (

@@ -1,0 +1,146 @@
+"""Pages of quality and the first page over a few days' runs. No Spark."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from runner.project.parse import Project
+from runner.quality import load_quality
+from runner.site.quality import drawn, section
+from runner.site.quality.past import read_past
+from tests.runner.site.story import CAUSE, site, told
+from tests.runner.state.conftest import Settled, settled
+
+__all__ = ["settled"]
+
+
+def words(page: Path) -> str:
+    """Returns a page's text in one line, without tags."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+def project(settled: Settled) -> Project:
+    return told(settled)
+
+
+def test_each_check_by_what_it_said_and_what_was_never_asked(project: Project) -> None:
+    past = read_past(project, load_quality(project))
+    assert [run.run_id for run in past.runs] == [f"{day}" * 8 for day in range(5)]
+    totals = past.of("totals")
+    assert totals is not None
+    assert [(one.title, len(one.results), one.fired, one.ever) for one in totals.checks] == [
+        ("expect_column_values_to_not_be_null (revenue)", 5, 0, True),
+        ("revenue is <positive>", 5, 2, True),
+        ("expect_table_row_count_to_be_between", 0, 0, False),
+    ]
+    assert totals.status == "fail"
+    assert totals.lead is not None and totals.lead.title == "revenue is <positive>"
+    assert list(totals.by_run.values()) == [
+        ("pass", 0, 2),
+        ("warn", 1, 2),
+        ("pass", 0, 2),
+        ("pass", 0, 2),
+        ("fail", 1, 2),
+    ]
+    assert past.tables[0] is totals  # what does not pass stands first
+
+
+def test_a_check_that_is_gone_says_nothing_of_how_its_table_stands(project: Project, settled: Settled) -> None:
+    (settled.root / "expectations/suites/totals.yml").unlink()
+    now = settled.project()
+    totals = read_past(now, load_quality(now)).of("totals")
+    assert totals is not None
+    assert totals.status == "pass"
+    assert [one.is_declared for one in totals.checks] == [True, False]
+
+
+def test_only_the_newest_runs_are_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.site.quality.past.RUNS", 2)
+    past = read_past(project, load_quality(project))
+    totals = past.of("totals")
+    assert totals is not None
+    assert (len(past.runs), len(totals.checks[0].results)) == (2, 2)
+
+
+def test_the_page_of_quality(project: Project) -> None:
+    text = words(site(project) / "quality/index.html")
+    assert "1 failed, 0 with a warning, 0 passed, by what their checks said last." in text
+    assert f"failed totals: {CAUSE}-3 of 2 values of revenue" in text
+    assert "this version was not published, readers have the one before" in text
+    assert "totals●passed, 2 checks▲1warned, 1 of 2 checks" in text
+    assert "■1failed, 1 of 2 checks" in text
+    assert "revenue is &lt;positive&gt;totals2 of 5failed" in text
+    assert "2 checks have never run" in text
+    assert "totals: expect_table_row_count_to_be_between" in text
+    assert "shop.orders nothing is promised" in text
+
+
+def test_a_tables_own_page(project: Project) -> None:
+    text = words(site(project) / "quality/tables/totals.html")
+    assert "Per-user average. -3 of 2 values of revenue" in text
+    assert "This version was not published: readers have the last one that passed." in text
+    assert "●▲●●■ fired in 2 of 5 runs" in text
+    assert "expect_table_row_count_to_be_between It never ran." in text
+    assert "2026-11-20 07:59failed not published4 failing24" in text
+    assert "Seconds to build it in the last 5 runs." in text
+
+
+def test_the_reports_lie_beside_the_pages(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = site(project)
+    written = sorted(path.name for path in (project.files.target_folder / "quality").iterdir() if path.name[:2] == "20")
+    assert sorted(path.parent.name for path in (folder / "quality").glob("*/report.json")) == written
+    for path in (folder / "quality").glob("*/index.html"):
+        assert (
+            path.read_bytes()
+            == (project.files.target_folder / "quality" / path.parent.name / "index.html").read_bytes()
+        )
+    monkeypatch.setattr(section, "_BYTES", 1_000)
+    assert list((site(project) / "quality").glob("*/report.json")) == []
+
+
+def test_nothing_checked_yet_is_said(settled: Settled) -> None:
+    text = words(site(settled.project()) / "quality/index.html")
+    assert "No result of a check is kept yet. run checks asks all checks of what is published." in text
+    assert "2 checks have never run" in text
+    assert "2 tables have no check reportstg_orders" in text
+
+
+def test_the_first_page_names_what_is_broken_why_and_whom_it_concerns(project: Project) -> None:
+    text = words(site(project) / "index.html")
+    assert "totals is broken, 1 waits for it" in text
+    assert f"totalsnot published {CAUSE}-3 of 2 values of revenue" in text
+    assert "Since2026-11-20 07:59 UTC readers have the last version that passed" in text
+    assert "ConcernsRevenue board and 1 table that reads it" in text
+    assert "Revenue board reads what is broken dashboard" in text
+    assert "1 table was skipped and waits report" in text
+
+
+def test_the_first_page_is_calm_when_all_is_well(settled: Settled) -> None:
+    project = told(settled, bad=False)
+    settled.publish("totals")
+    settled.publish("report")
+    text = words(site(project) / "index.html")
+    assert "All 4 tables stand as they should" in text
+    assert "4 up to date of 4 tables" in text
+    assert "Broken" not in text
+    assert "A run would build now" not in text
+
+
+def test_a_figure_that_moved_is_drawn_and_one_that_did_not_is_none() -> None:
+    rows = [
+        {"run_id": "a", "run_at": None, "numbers": {"n": 5.0, "share": 0.1}, "failing_count": None, "status": "pass"},
+        {"run_id": "b", "run_at": None, "numbers": {"n": 5.0, "share": 0.3}, "failing_count": None, "status": "warn"},
+    ]
+    assert [value for _, value in drawn.measured(rows)] == [0.1, 0.3]
+    assert drawn.chart([{**row, "numbers": {"n": 5.0}} for row in rows], "x") is None
+    assert drawn.measured([]) == []
+
+
+def test_marks_are_shapes_and_words() -> None:
+    text = str(drawn.marks([{"status": "pass"}, {"status": "fail"}, {"status": "pass"}]))
+    assert 'aria-label="passed 2 times, failed 1 times"' in text
+    assert re.sub(r"<[^>]+>", "", text) == "●■●"
