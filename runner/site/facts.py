@@ -84,10 +84,10 @@ class Facts:
 
     @cached_property
     def last_seen(self) -> Mapping[str, tuple[RunRecord, Mapping[str, object]]]:
-        """By unique id: the newest run that a node took part in, and what the record says of it there."""
+        """By unique id: the target's newest run that a node took part in, and what the record says of it there."""
         seen: dict[str, tuple[RunRecord, Mapping[str, object]]] = {}
         for record in self.records:
-            for node in record.nodes:
+            for node in record.nodes if record.target == self.project.files.target.name else ():
                 seen.setdefault(node["unique_id"], (record, node))
         return seen
 
