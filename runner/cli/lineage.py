@@ -81,26 +81,20 @@ def _values(lineage: Lineage, node: Model | SourceTable, column: str) -> dict[st
 def _from(fields: tuple[Field, ...]) -> str:
     """Returns where values come from in a line: `= mongodb.users.geo_data.city` or `computed from …`."""
     if not fields:
-        return "a count of rows, or a constant"
-    said = ", ".join(_stored(one) for one in fields)
+        return "a constant or a position"
+    said = ", ".join(one.said() for one in fields)
     return f"= {said}" if all(one.is_copy for one in fields) else f"from {said}"
-
-
-def _stored(one: Field) -> str:
-    if not one.stored or one.stored == one.path:
-        return f"{one.table}.{one.path}"
-    return f"{one.table} {one.stored}"
 
 
 def _steps(lineage: Lineage, node: Model | SourceTable, column: str) -> Iterator[str]:
     """Yields the lines for one column: a tree of the columns above it, the stores' fields, the columns below."""
     yield f"{node.label}.{column}"
-    yield from _above(lineage, node.unique_id, column, "  ", set())
+    yield from _above(lineage, node.unique_id, (column,), "  ", set())
     fields = lineage.fields(node.unique_id, column)
     yield ""
-    yield f"in the stores: {'nothing: a count of rows, or a constant' if not fields else ''}".rstrip()
+    yield f"in the stores: {'nothing: a constant or a position' if not fields else ''}".rstrip()
     for one in fields:
-        yield f"  {_stored(one)}{'' if one.is_copy else '  (computed)'}"
+        yield f"  {one.said()}{'' if one.is_copy else '  (computed)'}"
     below = lineage.children(node.unique_id, column)
     yield ""
     yield f"made of it: {'' if below else 'nothing'}".rstrip()
@@ -108,16 +102,19 @@ def _steps(lineage: Lineage, node: Model | SourceTable, column: str) -> Iterator
         yield f"  {lineage.project.node(table).label}.{name}"
 
 
-def _above(lineage: Lineage, unique_id: str, column: str, indent: str, seen: set[tuple[str, str]]) -> Iterator[str]:
-    if unique_id in lineage.unknown or column not in lineage.columns.get(unique_id, {}):
+def _above(
+    lineage: Lineage, unique_id: str, path: tuple[str, ...], indent: str, seen: set[tuple[str, ...]]
+) -> Iterator[str]:
+    if unique_id in lineage.unknown:
         return
-    for one in sorted(lineage.parents(unique_id, column)):
+    for one in sorted(lineage.above(unique_id, path)):
         if one.table == unique_id:
             continue
-        step = (one.table, one.column)
-        again = "  (above)" if step in seen and not isinstance(lineage.project.node(one.table), SourceTable) else ""
-        mark = "=" if one.is_copy else "~"
-        yield f"{indent}{mark} {lineage.project.node(one.table).label}.{one.written()}{again}"
+        node = lineage.project.node(one.table)
+        step = (one.table, *one.path)
+        again = "  (above)" if step in seen and not isinstance(node, SourceTable) else ""
+        said = Field(table=node.label, path=one.written(), stored="", is_copy=one.is_copy).said()
+        yield f"{indent}{'=' if one.is_copy else '~'} {said}{again}"
         if not again:
             seen.add(step)
-            yield from _above(lineage, one.table, one.column, f"{indent}  ", seen)
+            yield from _above(lineage, one.table, one.path, f"{indent}  ", seen)

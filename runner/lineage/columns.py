@@ -9,8 +9,8 @@ from runner.compile import compile_model
 from runner.errors import NotFoundError, ProjectError
 from runner.introspection import Introspection
 from runner.jinja.database import Database
-from runner.lineage.query import Columns, shapes_of, typed
-from runner.lineage.shapes import CONSTANT, ELEMENT, KEY, VALUE, Origin, Shape, Taken, within
+from runner.lineage.query import Columns, Made, shapes_of, typed
+from runner.lineage.shapes import CONSTANT, ELEMENT, KEY, ROWS, VALUE, Origin, Shape, Taken, within
 from runner.model import LANDED, SNAPSHOT, Model, SourceTable
 from runner.project.parse import Project
 
@@ -21,7 +21,7 @@ class Field:
 
     Attributes:
         table: the landed table's label, such as `mongodb.users`.
-        path: in the landed table: `geo_data.city`, `items[].price`.
+        path: in the landed table: `geo_data.city`, `items[].price`; `*` where its rows are counted.
         stored: in the store: a MongoDB field path, or HBase's `family:qualifier` and the path within its cell.
         is_copy: whether values are taken over all the way; else something was computed from them.
     """
@@ -31,6 +31,14 @@ class Field:
     stored: str
     is_copy: bool
 
+    def said(self) -> str:
+        """Returns it as people say it: `mongodb.users.geo_data.city`, `hbase.sessions geo:city`, `rows of mongodb.users`."""
+        if self.path.endswith(ROWS):
+            within = self.path.removesuffix(ROWS).rstrip(".")
+            return f"elements of {self.table}.{within}" if within else f"rows of {self.table}"
+        stored = self.stored
+        return f"{self.table} {stored}" if stored and stored != self.path else f"{self.table}.{self.path}"
+
 
 @dataclass(slots=True)
 class Lineage:
@@ -39,12 +47,15 @@ class Lineage:
     Attributes:
         columns: by unique id of a table, each column's shape in terms of the tables that its query reads (a
             `Taken.table` is a unique id), in the table's order.
+        rows: by unique id, what a table's rows come from.
         unknown: by unique id, why a table's columns cannot be followed.
     """
 
     project: Project
     columns: dict[str, Columns] = field(default_factory=dict)
+    rows: dict[str, Shape] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
+    _found: dict[tuple[str, ...], frozenset[Origin]] = field(default_factory=dict, repr=False)
 
     def parents(self, unique_id: str, column: str) -> frozenset[Origin]:
         """Returns the columns of parents that a column's values come from; an origin's table is a unique id.
@@ -52,7 +63,15 @@ class Lineage:
         Raises:
             NotFoundError: there is no such column.
         """
-        return self._shape(unique_id, (column,)).origins()
+        return self.above(unique_id, (column,))
+
+    def above(self, unique_id: str, path: tuple[str, ...]) -> frozenset[Origin]:
+        """Returns what a column, what lies within it, or a table's rows come from, one step up.
+
+        Raises:
+            NotFoundError: there is no such column.
+        """
+        return self._shape(unique_id, path).origins()
 
     def fields(self, unique_id: str, column: str) -> tuple[Field, ...]:
         """Returns the fields of stores that a column's values come from.
@@ -62,7 +81,7 @@ class Lineage:
         Raises:
             NotFoundError: there is no such column.
         """
-        found = self._sources(unique_id, (column,), {})
+        found = self._sources(unique_id, (column,))
         used = {(one.table, one.path) for one in found if not one.is_copy}
         return tuple(sorted(self._field(one) for one in found if not one.is_copy or (one.table, one.path) not in used))
 
@@ -77,23 +96,23 @@ class Lineage:
 
     def _shape(self, unique_id: str, path: Sequence[str]) -> Shape:
         columns = self.columns.get(unique_id, {})
+        if path[0] == ROWS:
+            return self.rows.get(unique_id, CONSTANT)
         if path[0] not in columns:
             label = self.project.node(unique_id).label
             reason = f" {self.unknown[unique_id]}" if unique_id in self.unknown else ""
             raise NotFoundError(f'"{label}" has no column "{path[0]}".{reason}', name=path[0], known=columns)
         return within(columns[path[0]], path[1:])
 
-    def _sources(
-        self, unique_id: str, path: tuple[str, ...], seen: dict[tuple[str, ...], frozenset[Origin]]
-    ) -> frozenset[Origin]:
+    def _sources(self, unique_id: str, path: tuple[str, ...]) -> frozenset[Origin]:
         key = (unique_id, *path)
-        if key not in seen:
-            seen[key] = frozenset(
+        if key not in self._found:
+            self._found[key] = frozenset(
                 Origin(source.table, source.path, is_copy=source.is_copy and one.is_copy)
                 for one in self._shape(unique_id, path).origins()
-                for source in ({one} if one.table == unique_id else self._sources(one.table, one.path, seen))
+                for source in ({one} if one.table == unique_id else self._sources(one.table, one.path))
             )
-        return seen[key]
+        return self._found[key]
 
     def _field(self, one: Origin) -> Field:
         node = self.project.node(one.table)
@@ -107,8 +126,8 @@ def stored_path(table: SourceTable, origin: Origin) -> str:
     if column is None:
         return ""
     if not column.cells:
-        return origin.written()
-    inner = list(origin.path[1:])
+        return Origin(origin.table, tuple(part for part in origin.path if part != ROWS)).written()
+    inner = [part for part in origin.path[1:] if part != ROWS]
     cell = column.cells[0]
     family, _, qualifier = cell.partition(":")
     if qualifier == "*":  # each field of the struct is a cell of its own
@@ -133,30 +152,48 @@ def column_lineage(project: Project, *, database: Database | None = None) -> Lin
         unique_id = node.unique_id
         try:
             if isinstance(node, Model) and node.language == "sql":
-                lineage.columns[unique_id] = _of_query(node, lineage, database or logs)
+                made = _of_query(node, lineage, database or logs)
+                lineage.columns[unique_id], lineage.rows[unique_id] = made.columns, made.rows
             else:
                 lineage.columns[unique_id] = _recorded(node, logs)
+                lineage.rows[unique_id] = Taken(unique_id, (ROWS,))
         except ProjectError as error:
             lineage.unknown[unique_id] = str(error)
     return lineage
 
 
-def _of_query(node: Model, lineage: Lineage, database: Database) -> Columns:
+def _of_query(node: Model, lineage: Lineage, database: Database) -> Made:
     compiled = compile_model(lineage.project, node, database=database)
     tables = {}
-    for parent in lineage.project.graph.ancestors([node.unique_id]):
+    names = {}
+    for parent in _read(lineage.project, node.unique_id):
         if parent in lineage.columns:
             columns = lineage.columns[parent]
+            names[str(lineage.project.node(parent).table)] = parent
             tables[str(lineage.project.node(parent).table)] = {
                 name: Taken(parent, (name,), None, shape) if not _is_own(shape, parent) else shape
                 for name, shape in columns.items()
             }
     try:
-        found = shapes_of(compiled.sql, tables)
+        found = shapes_of(compiled.sql, tables, names)
     except ProjectError as error:
         raise ProjectError(f"{node.path}: {error}") from error
     if node.resource_type == "snapshot":
-        found |= dict.fromkeys(SNAPSHOT, CONSTANT)
+        return Made(found.columns | dict.fromkeys(SNAPSHOT, CONSTANT), found.rows)
+    return found
+
+
+def _read(project: Project, unique_id: str) -> set[str]:
+    """Returns the tables that a model's compiled query can name: what it reads, and what ephemeral models read that it holds."""
+    found: set[str] = set()
+    waiting = [unique_id]
+    while waiting:
+        for parent in project.graph.parents(waiting.pop()):
+            if parent not in found:
+                found.add(parent)
+                node = project.buildable.get(parent)
+                if node is not None and node.config.materialized == "ephemeral":
+                    waiting.append(parent)
     return found
 
 

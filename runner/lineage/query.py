@@ -13,6 +13,7 @@ from typing import Any
 from runner.errors import ProjectError
 from runner.lineage.shapes import (
     CONSTANT,
+    ROWS,
     Array,
     Map,
     Origin,
@@ -22,6 +23,7 @@ from runner.lineage.shapes import (
     beside,
     computed,
     either,
+    rows_of,
 )
 
 Columns = Mapping[str, Shape]
@@ -35,7 +37,7 @@ def trace(sql: str, tables: Mapping[str, Mapping[str, str]]) -> dict[str, frozen
     """Returns, for each column of a query in their order, the columns of tables that its values come from.
 
     A value comes from what is copied or computed into it, and from what a window is divided and ordered by; not from
-    what rows are filtered, joined or grouped by.
+    what rows are filtered, joined or grouped by. A count of rows comes from the rows of what the query reads.
 
     Args:
         sql: one query in Spark SQL.
@@ -46,7 +48,20 @@ def trace(sql: str, tables: Mapping[str, Mapping[str, str]]) -> dict[str, frozen
         LineageError: it is no query, or reads a table or a column that is not known.
     """
     known = {name: typed(name, columns) for name, columns in tables.items()}
-    return {name: shape.origins() for name, shape in shapes_of(sql, known).items()}
+    return {name: shape.origins() for name, shape in shapes_of(sql, known).columns.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a query makes.
+
+    Attributes:
+        columns: name → shape, in order.
+        rows: what its rows come from, by origins of `ROWS`.
+    """
+
+    columns: dict[str, Shape]
+    rows: Shape
 
 
 def typed(table: str, columns: Mapping[str, str]) -> Columns:
@@ -59,11 +74,12 @@ def typed(table: str, columns: Mapping[str, str]) -> Columns:
     }
 
 
-def shapes_of(sql: str, tables: Mapping[str, Columns]) -> dict[str, Shape]:
-    """Returns what each column of a query is made of; see `trace`.
+def shapes_of(sql: str, tables: Mapping[str, Columns], names: Mapping[str, str] | None = None) -> Made:
+    """Returns what each column of a query is made of, and its rows; see `trace`.
 
     Args:
         tables: the columns of each table that the query reads, in their order.
+        names: what origins call a table of whose rows they are; its name in `tables` where it has none.
     """
     import sqlglot
     from sqlglot.errors import SqlglotError
@@ -73,7 +89,8 @@ def shapes_of(sql: str, tables: Mapping[str, Columns]) -> dict[str, Shape]:
     except (SqlglotError, RecursionError) as error:
         raise LineageError(f"this is no query that can be read: {str(error).splitlines()[0]}") from error
     known = {_plain(name): columns for name, columns in tables.items()}
-    return dict(_Walk(known).query(tree, {}, None))
+    called = {_plain(name): (names or {}).get(name, name) for name in tables}
+    return _Walk(known, called).query(tree, {}, None)
 
 
 def _with_plain_values(sql: str) -> str:
@@ -104,10 +121,12 @@ class _Relation:
     Attributes:
         names: the parts by which its columns can be qualified, the last one first: `users`, `shop`.
         columns: name → shape, in order.
+        rows: what its rows come from.
     """
 
     names: tuple[str, ...]
     columns: dict[str, Shape]
+    rows: Shape = CONSTANT
 
     def column(self, name: str) -> Shape | None:
         return next((shape for known, shape in self.columns.items() if known.lower() == name.lower()), None)
@@ -135,6 +154,10 @@ class _Scope:
     windows: dict[str, Any] = field(default_factory=dict)
     aliases: dict[str, Shape] = field(default_factory=dict)
     outer: _Scope | None = None
+
+    def rows(self) -> Shape:
+        """Returns what the rows come from that are read here."""
+        return either(one.rows for one in self.relations)
 
     def with_lambdas(self, more: Mapping[str, Shape]) -> _Scope:
         return replace(self, lambdas={**self.lambdas, **more})
@@ -164,38 +187,40 @@ def _within(shape: Shape, parts: Iterable[str]) -> Shape:
     return shape
 
 
-Tables = Mapping[str, Mapping[str, Shape]]  # common table expressions in sight
+Tables = Mapping[str, Made]  # common table expressions in sight
 
 
 class _Walk:
     """One walk over a query."""
 
-    def __init__(self, tables: Mapping[str, Columns]) -> None:
+    def __init__(self, tables: Mapping[str, Columns], names: Mapping[str, str]) -> None:
         self._tables = tables
+        self._names = names
 
     # Queries.
 
-    def query(self, tree: Any, ctes: Tables, outer: _Scope | None) -> dict[str, Shape]:
-        """Returns the columns of a query."""
+    def query(self, tree: Any, ctes: Tables, outer: _Scope | None) -> Made:
+        """Returns the columns and rows of a query."""
         from sqlglot import exp
 
         ctes = {**ctes, **self._named(tree, ctes, outer)}
         if isinstance(tree, exp.Subquery):
-            columns = self.query(tree.this, ctes, outer)
-            return _renamed(columns, tree)
+            made = self.query(tree.this, ctes, outer)
+            return Made(_renamed(made.columns, tree), made.rows)
         if isinstance(tree, exp.SetOperation):
             return self._set_operation(tree, ctes, outer)
         if isinstance(tree, exp.Select):
             return self._select(tree, ctes, outer)
         if isinstance(tree, exp.Values):
-            return self._values(tree, ctes, outer)
+            return Made(self._values(tree, ctes, outer), CONSTANT)
         if isinstance(tree, exp.Table):
-            return self._relation(tree, ctes, outer, _Scope()).columns
+            relation = self._relation(tree, ctes, outer, _Scope())
+            return Made(relation.columns, relation.rows)
         raise LineageError(f"this is no query: {tree.sql(dialect='spark')[:60]}")
 
-    def _named(self, tree: Any, ctes: Tables, outer: _Scope | None) -> dict[str, Mapping[str, Shape]]:
+    def _named(self, tree: Any, ctes: Tables, outer: _Scope | None) -> dict[str, Made]:
         """Returns what `with` names; a recursive one is walked until nothing new comes from it."""
-        found: dict[str, Mapping[str, Shape]] = {}
+        found: dict[str, Made] = {}
         given = tree.args.get("with_")
         for one in given.expressions if given is not None else ():
             name = one.alias.lower()
@@ -203,24 +228,29 @@ class _Walk:
             if given.args.get("recursive") and hasattr(one.this, "left"):
                 found[name] = self._recursive(one, inner, outer)
             else:
-                found[name] = _renamed(self.query(one.this, inner, outer), one)
+                made = self.query(one.this, inner, outer)
+                found[name] = Made(_renamed(made.columns, one), made.rows)
         return found
 
-    def _recursive(self, one: Any, ctes: Tables, outer: _Scope | None) -> dict[str, Shape]:
-        columns = _renamed(self.query(one.this.left, ctes, outer), one)
+    def _recursive(self, one: Any, ctes: Tables, outer: _Scope | None) -> Made:
+        first = self.query(one.this.left, ctes, outer)
+        columns = _renamed(first.columns, one)
         while True:
-            again = _renamed(self.query(one.this, {**ctes, one.alias.lower(): columns}, outer), one)
-            flat = {name: _flat(shape) for name, shape in again.items()}
+            made = self.query(one.this, {**ctes, one.alias.lower(): Made(columns, first.rows)}, outer)
+            flat = {name: _flat(shape) for name, shape in _renamed(made.columns, one).items()}
             if flat == {name: _flat(shape) for name, shape in columns.items()}:
-                return columns
+                return Made(columns, made.rows)
             columns = flat
 
-    def _set_operation(self, tree: Any, ctes: Tables, outer: _Scope | None) -> dict[str, Shape]:
+    def _set_operation(self, tree: Any, ctes: Tables, outer: _Scope | None) -> Made:
         from sqlglot import exp
 
-        left, right = (self.query(side, ctes, outer) for side in (tree.this, tree.expression))
+        one, other = (self.query(side, ctes, outer) for side in (tree.this, tree.expression))
         if isinstance(tree, (exp.Except, exp.Intersect)):
-            return left  # the other side only takes rows away
+            return one  # the other side only takes rows away
+        return Made(self._united(tree, one.columns, other.columns), either([one.rows, other.rows]))
+
+    def _united(self, tree: Any, left: dict[str, Shape], right: dict[str, Shape]) -> dict[str, Shape]:
         if tree.args.get("by_name"):
             theirs = {name.lower(): shape for name, shape in right.items()}
             columns = {name: either([shape, theirs.pop(name.lower(), CONSTANT)]) for name, shape in left.items()}
@@ -240,7 +270,9 @@ class _Walk:
         columns = {f"col{at + 1}": either(shapes) for at, shapes in enumerate(zip(*rows, strict=False))}
         return _renamed(columns, tree)
 
-    def _select(self, tree: Any, ctes: Tables, outer: _Scope | None) -> dict[str, Shape]:
+    def _select(self, tree: Any, ctes: Tables, outer: _Scope | None) -> Made:
+        from sqlglot import exp
+
         scope = self._from(tree, ctes, outer)
         scope.windows = {one.name.lower(): one for one in tree.args.get("windows") or ()}
         columns: dict[str, Shape] = {}
@@ -248,7 +280,8 @@ class _Walk:
             for name, shape in self._projected(one, scope, ctes, at):
                 columns[_free(name, columns)] = shape
                 scope.aliases.setdefault(name.lower(), shape)
-        return columns
+        calls = [one.this if isinstance(one, exp.Aliases) else one.unalias() for one in tree.expressions]
+        return Made(columns, either([scope.rows(), *(self._elements(one, scope, ctes) for one in calls)]))
 
     # What a query reads.
 
@@ -282,6 +315,8 @@ class _Walk:
             scope.joined[name.lower()] = {"RIGHT": theirs, "FULL": either([mine, theirs])}.get(side, mine)
         if kind in ("SEMI", "ANTI"):
             return  # rows are filtered, no column is added
+        for one in {"LEFT": [relation], "RIGHT": scope.relations}.get(side, []):
+            one.rows = CONSTANT  # it is looked up; the rows are those of the other side
         scope.relations.append(relation)
         self._attached(join.this, scope, ctes)
 
@@ -294,14 +329,15 @@ class _Walk:
         if isinstance(tree, exp.Table) and not isinstance(tree.this, exp.Func):
             relation = self._table(tree, ctes)
         elif isinstance(tree, exp.Table):
-            relation = _Relation((tree.alias.lower(),), _renamed(self._generated(tree.this, scope, ctes), tree))
+            relation = self._of_function(tree.this, tree, scope, ctes)
         elif isinstance(tree, (exp.Subquery, exp.Values)):
             if isinstance(tree, exp.Subquery) and isinstance(tree.this, (exp.Table, exp.Subquery)) and not tree.alias:
                 relation = self._relation(tree.this, ctes, outer, scope)
             else:
-                relation = _Relation((tree.alias.lower(),), self.query(tree, ctes, outer))
+                made = self.query(tree, ctes, outer)
+                relation = _Relation((tree.alias.lower(),), made.columns, made.rows)
         elif isinstance(tree, exp.Func):
-            relation = _Relation((tree.alias.lower(),), _renamed(self._generated(tree, scope, ctes), tree))
+            relation = self._of_function(tree, tree, scope, ctes)
         else:
             raise LineageError(f"nothing can be read from {tree.sql(dialect='spark')[:60]}")
         for pivot in tree.args.get("pivots") or ():
@@ -314,19 +350,30 @@ class _Walk:
         alias = tree.alias.lower()
         names = (alias,) if alias else tuple(part.lower() for part in reversed(parts))
         if len(parts) == 1 and written in ctes:
-            return _Relation(names, _renamed(dict(ctes[written]), tree))
+            return _Relation(names, _renamed(ctes[written].columns, tree), ctes[written].rows)
         if written not in self._tables:
             raise LineageError(f'the query reads "{written}", whose columns are not known.')
-        return _Relation(names, _renamed(self._tables[written], tree))
+        return _Relation(names, _renamed(self._tables[written], tree), Taken(self._names[written], (ROWS,)))
 
     def _lateral(self, tree: Any, scope: _Scope, ctes: Tables) -> _Relation:
         from sqlglot import exp
 
         if isinstance(tree.this, exp.Subquery):
-            columns = self.query(tree.this, ctes, scope)
-        else:
-            columns = self._generated(tree.this, scope, ctes)
-        return _Relation((tree.alias.lower(),), _renamed(columns, tree))
+            made = self.query(tree.this, ctes, scope)
+            return _Relation((tree.alias.lower(),), _renamed(made.columns, tree), made.rows)
+        return self._of_function(tree.this, tree, scope, ctes)
+
+    def _of_function(self, call: Any, tree: Any, scope: _Scope, ctes: Tables) -> _Relation:
+        """Returns what a function makes that stands in `from`; its rows are the elements of what it is given."""
+        columns = _renamed(self._generated(call, scope, ctes), tree)
+        return _Relation((tree.alias.lower(),), columns, self._elements(call, scope, ctes))
+
+    def _elements(self, call: Any, scope: _Scope, ctes: Tables) -> Shape:
+        """Returns the rows that a generator makes of the elements of an array or a map."""
+        if _function(call) not in _OF_ELEMENTS:
+            return CONSTANT
+        given = self._shape(_arguments(call)[0], scope, ctes)
+        return rows_of(given.key() if given.is_map() else given.element())
 
     def _generated(self, call: Any, scope: _Scope, ctes: Tables) -> dict[str, Shape]:
         """Returns the columns of a function that makes rows: `explode`, `posexplode`, `inline`, `stack`, `range`, …"""
@@ -367,7 +414,7 @@ class _Walk:
         by = computed(self._shape(one, scope, ctes) for one in keys)
         for at, named in enumerate(pivot.args.get("columns") or ()):
             kept[named.name] = either([makes[at % len(makes)], by])
-        return _Relation((pivot.alias.lower(),) if pivot.alias else relation.names, kept)
+        return _Relation((pivot.alias.lower(),) if pivot.alias else relation.names, kept, relation.rows)
 
     def _unpivoted(self, pivot: Any, relation: _Relation) -> _Relation:
         kept = dict(relation.columns)
@@ -380,7 +427,7 @@ class _Walk:
             kept[within.this.name] = CONSTANT
         for one in pivot.expressions:
             kept[one.name] = either(values)
-        return _Relation((pivot.alias.lower(),) if pivot.alias else relation.names, kept)
+        return _Relation((pivot.alias.lower(),) if pivot.alias else relation.names, kept, relation.rows)
 
     # What a query gives.
 
@@ -454,11 +501,11 @@ class _Walk:
             found = within.value() if within.is_map() else within.element()
             return beside(found, map(of, tree.expressions))
         if isinstance(tree, (exp.Subquery, exp.Select, exp.SetOperation)):
-            return either(list(self.query(tree, ctes, scope).values())[:1])
+            return either(list(self.query(tree, ctes, scope).columns.values())[:1])
         if isinstance(tree, exp.Exists) and isinstance(tree.this, exp.Query):
-            return computed(self.query(tree.this, ctes, scope).values())
+            return computed(self.query(tree.this, ctes, scope).columns.values())
         if isinstance(tree, exp.In) and tree.args.get("query") is not None:
-            inner = self.query(tree.args["query"], ctes, scope).values()
+            inner = self.query(tree.args["query"], ctes, scope).columns.values()
             return computed([of(tree.this), *inner])
         if isinstance(tree, exp.Case):
             branches = [one.args["true"] for one in tree.args["ifs"]] + [tree.args.get("default")]
@@ -475,7 +522,9 @@ class _Walk:
         made = self._made(tree, scope, of)
         if made is not None:
             return made
-        return computed(of(child) for child in tree.iter_expressions())
+        found = computed(of(child) for child in tree.iter_expressions())
+        counts = found is CONSTANT and isinstance(tree, (exp.Count, exp.Sum))  # count(*), count(1), sum(1)
+        return computed([scope.rows()]) if counts else found
 
     def _column(self, tree: Any, scope: _Scope) -> Shape:
         parts = [part.name for part in tree.parts]
@@ -654,10 +703,11 @@ def _arguments(call: Any) -> list[Any]:
     return found
 
 
+_OF_ELEMENTS = {"explode", "explode_outer", "posexplode", "posexplode_outer", "inline", "inline_outer"}
+
+
 def _is_generator(tree: Any) -> bool:
-    return _function(tree) in {
-        "explode", "explode_outer", "posexplode", "posexplode_outer", "inline", "inline_outer", "stack", "json_tuple",
-    }  # fmt: skip
+    return _function(tree) in {*_OF_ELEMENTS, "stack", "json_tuple"}
 
 
 def _window_keys(tree: Any, named: Mapping[str, Any]) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import Any
 ELEMENT = "[]"
 KEY = "{key}"
 VALUE = "{value}"
+ROWS = "*"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,7 +23,8 @@ class Origin:
     Attributes:
         table: as the query names it.
         path: the column, then the fields within it; `[]` stands for any element of an array, `{key}` and `{value}` for
-            those of a map.
+            those of a map. `*` alone stands for the table's rows, where they are counted; after an array, for the rows
+            that its elements become.
         is_copy: whether the value is taken over as it is; else something is computed from it.
     """
 
@@ -34,8 +36,13 @@ class Origin:
     def column(self) -> str:
         return self.path[0]
 
+    @property
+    def is_rows(self) -> bool:
+        """Whether rows are counted, and not values taken."""
+        return self.path[-1] == ROWS
+
     def written(self) -> str:
-        """Returns the path as people write it: `items[].price`."""
+        """Returns the path as people write it: `items[].price`; `*` for rows."""
         text = self.path[0]
         for part in self.path[1:]:
             text += part if part in (ELEMENT, KEY, VALUE) else f".{part}"
@@ -239,6 +246,12 @@ def computed(shapes: Iterable[Shape]) -> Shape:
     return Computed(found) if found else CONSTANT
 
 
+def rows_of(shape: Shape) -> Shape:
+    """Returns the rows that the elements of an array or a map become."""
+    found = frozenset(Origin(one.table, (*one.path, ROWS), is_copy=False) for one in shape.origins())
+    return Computed(found) if found else CONSTANT
+
+
 def either(shapes: Iterable[Shape]) -> Shape:
     """Returns one of these; constants tell nothing of where a value comes from."""
     found = tuple(dict.fromkeys(one for one in shapes if one is not CONSTANT))
@@ -256,7 +269,9 @@ def beside(shape: Shape, others: Iterable[Shape]) -> Shape:
 def within(shape: Shape, path: Iterable[str]) -> Shape:
     """Returns what lies within a value."""
     for part in path:
-        if part == ELEMENT:
+        if part == ROWS:
+            shape = rows_of(shape)
+        elif part == ELEMENT:
             shape = shape.element()
         elif part == KEY:
             shape = shape.key()

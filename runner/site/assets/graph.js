@@ -481,7 +481,20 @@
       remember(true);
       panel.querySelector("h2").focus({ preventScroll: true });
     }
-    window.sluiceColumnsOf?.(node, panel.querySelector(".columns"));
+    columnsOf(node, panel.querySelector(".columns"));
+  }
+
+  /** Lists a table's columns, each with where it comes from. */
+  async function columnsOf(node, place) {
+    const file = await window.sluiceLoadColumns(node.id, node.facts.file);
+    const all = Object.entries(file?.columns || {});
+    if (!all.length) return;
+    const items = html("ul", { class: "near" });
+    for (const [name, { fields }] of all) {
+      const one = html("a", { href: window.sluiceColumnAddress(node.label, name) }, name);
+      items.append(html("li", {}, one, html("span", { class: "origin" }, window.sluiceOriginOf(fields))));
+    }
+    place.replaceChildren(html("h3", {}, `Columns and where they come from (${all.length})`), items);
   }
 
   function close() {

@@ -48,7 +48,7 @@ window.sluiceViewer = (frame, drawing, { largest = 2.5, smallest = 0.04 } = {}) 
   /** Moves a rectangle of the drawing into sight, as little as need be; with `readable` zooms in until it can be read. */
   function show({ x, y, width, height }, { readable = false } = {}) {
     const scale = readable ? Math.max(at.scale, 0.8) : at.scale;
-    const margin = 40;
+    const margin = 16;
     const into = (from, length, room, now) => {
       const start = from * scale + now;
       if (start >= margin && start + length * scale <= room - margin) return now;

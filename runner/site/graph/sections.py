@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from runner.jinja.render import scrubbed
+from runner.model import SourceTable
 from runner.site.address import address_of
 from runner.site.facts import Facts, Standing
-from runner.site.graph.tables import graph_data
+from runner.site.graph.columns import column_files, columns_file
+from runner.site.graph.tables import STORES, graph_data, kind_of
 from runner.site.page import File, Page
 
 STATES = {
@@ -31,7 +33,7 @@ assert set(STATES) == set(MARKS) == set(get_args(Standing))
 
 
 def pages(facts: Facts) -> Iterator[Page | File]:
-    """Yields the page of the graph with its data."""
+    """Yields the page of the graph and that of columns, with their data."""
     data = graph_data(facts)
     yield Page(
         path="lineage.html",
@@ -44,6 +46,7 @@ def pages(facts: Facts) -> Iterator[Page | File]:
             "assets/selection.js",
             "assets/layers.js",
             "assets/viewer.js",
+            "assets/column-files.js",
             "assets/graph.js",
         ),
         values={
@@ -55,6 +58,16 @@ def pages(facts: Facts) -> Iterator[Page | File]:
         },
     )
     yield File(path="data/graph.js", content=_script("sluiceGraph", data))
+    yield Page(
+        path="columns.html",
+        title="Where columns come from",
+        section="lineage",
+        template="graph/columns.html.jinja",
+        styles=("assets/graph.css",),
+        scripts=("assets/layers.js", "assets/viewer.js", "assets/column-files.js", "assets/columns.js"),
+        values={"tables": list(_tables(facts))},
+    )
+    yield from column_files(facts.lineage)
 
 
 def _script(name: str, value: Any) -> bytes:
@@ -83,6 +96,23 @@ def _rows(facts: Facts, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "state": node["facts"]["state"],
             "reads": [nodes[parent]["label"] for parent in node.get("parents", ())],
             "readers": readers[at],
+        }
+
+
+def _tables(facts: Facts) -> Iterator[dict[str, Any]]:
+    """Yields what the page of columns knows of each table, parents before children."""
+    project = facts.project
+    known = {node.unique_id: node for node in project.nodes()}
+    for node in (known[name] for name in project.graph.order if name in known):
+        source = node if isinstance(node, SourceTable) else None
+        yield {
+            "id": node.unique_id,
+            "label": node.label,
+            "kind": kind_of(node),
+            "address": address_of(node, project.files.name),
+            "file": columns_file(node, project.files.name),
+            "store": STORES.get(source.store, source.store) if source else "",
+            "stored": (source.stored_as or source.name) if source else "",
         }
 
 

@@ -14,6 +14,7 @@ from runner.selection.methods import FAILED, RESOURCE_TYPES, TEST_TYPES, VERSION
 from runner.selection.nodes import Selectable
 from runner.selection.state import state_of_folder
 from runner.site.facts import Facts, Standing
+from runner.site.graph.columns import columns_file
 from runner.state.decide import State
 from runner.state.plan import make_plan
 
@@ -181,6 +182,8 @@ def _facts(facts: Facts, node: Model | SourceTable | Exposure) -> dict[str, Any]
         "owner": _owner(facts, node),
         "why": "; ".join(reason.text for reason in planned.reasons) if planned is not None else "",
     }
+    if not isinstance(node, Exposure):
+        values["file"] = columns_file(node, facts.project.files.name)
     if isinstance(node, SourceTable):
         values |= {"store": STORES.get(node.store, node.store), "stored": node.stored_as or node.name}
         values["object"] = _OBJECTS.get(node.store, "table")

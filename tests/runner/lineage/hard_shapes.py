@@ -87,7 +87,7 @@ SHAPES: list[tuple[str, dict[str, str]]] = [
         "select k, count(*) as n, sum(v) as v, max(id) as top from u group by k",
         {
             "k": "u.k",
-            "n": "",
+            "n": "~u.*",
             "v": "~u.v",
             "top": "u.id",
         },
@@ -100,6 +100,20 @@ SHAPES: list[tuple[str, dict[str, str]]] = [
     ("select lag(v) over (order by id) as before from u", {"before": "u.v ~u.id"}),
     ("select sum(v) over w as run from u window w as (partition by k order by id)", {"run": "~u.v ~u.k ~u.id"}),
     ("select percentile_approx(v, 0.5) as m, count(distinct k) as n from u", {"m": "~u.v", "n": "~u.k"}),
+    # Counts of rows.
+    ("select count(*) as n, count(1) as m, sum(1) as s from t", {"n": "~t.*", "m": "~t.*", "s": "~t.*"}),
+    ("select count(*) over (partition by a) as n from u", {"n": "~u.* ~u.a"}),
+    ("select count(*) filter (where a > 1) as n from u", {"n": "~u.* ~u.a"}),
+    ("select count(*) as n, n + 1 as more from t", {"n": "~t.*", "more": "~t.*"}),
+    ("select count(*) as n from (select a from t union all select a from u)", {"n": "~t.* ~u.*"}),
+    ("select count(*) as n from t lateral view explode(items) e as i", {"n": "~t.* ~t.items[].*"}),
+    ("select count(*) as n from (select explode(m) from t)", {"n": "~t.* ~t.m{key}.*"}),
+    ("select count(*) as n from (select posexplode(items) as (p, i) from t)", {"n": "~t.* ~t.items[].*"}),
+    ("with c as (select distinct a from u) select count(*) as n from c join t using (a)", {"n": "~u.* ~t.*"}),
+    ("select count(*) as n from t left semi join u on t.a = u.a", {"n": "~t.*"}),
+    ("select count(*) as n, count(u.id) as m from t left join u on t.a = u.a", {"n": "~t.*", "m": "~u.id"}),
+    ("select count(*) as n from t right join u on t.a = u.a", {"n": "~u.*"}),
+    ("select count(*) as n from range(10)", {"n": ""}),
     # Joins.
     (
         "select * from u join (select a, b from t) t using (a)",

@@ -46,7 +46,12 @@ def test_hard_shapes(plans: SparkSession) -> None:
     compared, unread = 0, []
     for sql, _ in SHAPES:
         text = sql.replace("shop.o.id", "o.id").replace("shop.o", "o")
-        ours = [{(one.table.split(".")[-1], one.column) for one in found} for found in trace(sql, TABLES).values()]
+        ours = [
+            {
+                (one.table.split(".")[-1], one.column) for one in found if not one.is_rows
+            }  # a plan does not tell what is counted
+            for found in trace(sql, TABLES).values()
+        ]
         try:
             theirs = origins(plans, text)
         except UnreadPlanError:
@@ -79,7 +84,10 @@ def test_every_column_of_the_shops_models(plans: SparkSession) -> None:
         for name in sorted(views, key=len, reverse=True):
             sql = re.sub(rf"(?<![\w.`]){re.escape(name)}(?!\w)", views[name], sql)
         ours = [
-            (name, {(views[str(project.node(one.table).table)], one.column) for one in shape.origins()})
+            (
+                name,
+                {(views[str(project.node(one.table).table)], one.column) for one in shape.origins() if not one.is_rows},
+            )
             for name, shape in lineage.columns[unique_id].items()
         ]
         empty_view(plans, view, {one.name: one.dataType.simpleString() for one in plans.sql(sql).schema})

@@ -55,6 +55,7 @@ FILES = {
         select i.id, i.place.city, i.views[0].page as first_page, prices['x'] as price, c.label, count(*) as n
         from {{ ref("inner") }} i left join {{ ref("codes") }} c on c.code = i.id group by all
         """,
+    "models/viewed.sql": "select place, count(*) as page_count from {{ ref('inner') }}, lateral explode(views) as v(view) group by place",
     "models/report.sql": "select upper(city) as city, first_page, label, n + 1 as n from {{ ref('visits') }}",
     "models/lost.sql": "select * from {{ source('app', 'unlisted') }}",
     "models/scores.py": "def model(session, ref):\n    return ref('visits')\n",
@@ -105,7 +106,21 @@ def test_a_column_is_followed_to_the_cell_of_its_store(lineage: Lineage) -> None
         Field(table="events.visits", path="cart{value}.price", stored="events:cart {value}.price", is_copy=True),
     )
     assert fields(lineage, "visits", "id")[0].stored == "meta:id"
-    assert fields(lineage, "report", "n") == ()
+
+
+def test_a_count_of_rows_comes_from_the_rows_of_what_is_landed(lineage: Lineage, run: Run) -> None:
+    assert [(one.said(), one.is_copy) for one in fields(lineage, "report", "n")] == [("rows of events.visits", False)]
+    found = fields(lineage, "viewed", "page_count")
+    assert [(one.said(), one.stored) for one in found] == [
+        ("rows of events.visits", ""),
+        ("elements of events.visits.views[]", "events:#"),
+    ]
+    assert run("lineage", "viewed.page_count")[1].splitlines()[1:5] == [
+        "  ~ rows of events.visits",
+        "  ~ elements of events.visits.views[]",
+        "",
+        "in the stores:",
+    ]
 
 
 def test_seeds_and_python_models_are_where_their_columns_begin(lineage: Lineage) -> None:
@@ -158,7 +173,7 @@ def test_all_columns_of_a_table(run: Run) -> None:
         "city        from events.visits geo:city\n"
         "first_page  = events.visits events:# page\n"
         "label       = codes.label\n"
-        "n           a count of rows, or a constant\n",
+        "n           from rows of events.visits\n",
         "",
     )
     code, said, _ = run("lineage", "visits", "--output", "json")
