@@ -81,7 +81,15 @@ class Lineage:
         Raises:
             NotFoundError: there is no such column.
         """
-        found = self._sources(unique_id, (column,))
+        return self.fields_of(unique_id, (column,))
+
+    def fields_of(self, unique_id: str, path: tuple[str, ...]) -> tuple[Field, ...]:
+        """Returns the fields of stores that what lies within a column comes from, or a table's rows; see `fields`.
+
+        Raises:
+            NotFoundError: there is no such column.
+        """
+        found = self._sources(unique_id, path)
         used = {(one.table, one.path) for one in found if not one.is_copy}
         return tuple(sorted(self._field(one) for one in found if not one.is_copy or (one.table, one.path) not in used))
 

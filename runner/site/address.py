@@ -38,6 +38,15 @@ def lineage_address(select: str) -> str:
     return f"lineage.html?select={quote(select, safe='')}"
 
 
+def column_address(table: str, column: str) -> str:
+    """Returns the page of lineage with the way of a column: `columns.html#column=clv.revenue`.
+
+    Args:
+        table: the table's label.
+    """
+    return f"columns.html#column={table}.{column}"
+
+
 def way(page: str, address: str) -> str:
     """Returns the link from one page to another address, both from the site's root; addresses elsewhere stay as they are.
 
@@ -47,4 +56,6 @@ def way(page: str, address: str) -> str:
         return address
     rest, mark, anchor = address.partition("#")
     path, asks, query = rest.partition("?")
-    return quote(posixpath.relpath(path, posixpath.dirname(page) or ".")) + asks + query + mark + quote(anchor)
+    return (
+        quote(posixpath.relpath(path, posixpath.dirname(page) or ".")) + asks + query + mark + quote(anchor, safe="/=")
+    )

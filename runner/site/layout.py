@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.reports.page import breakable
 from expectations.words import count, duration, figure, percent, size
-from runner.site.address import address_of, column_anchor, lineage_address, way
+from runner.site.address import address_of, column_address, column_anchor, lineage_address, way
 from runner.site.page import Page
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def rendered(page: Page, *, pages: frozenset[str], common: Mapping[str, Any]) ->
         common: what every template may use: `project` (its name), `target`, `written_at`.
 
     Templates have besides: `page`; `href(address)`, the link to an address of the site; `has(address)`, whether there is
-    such a page; `address_of(node)`, `column_anchor(name)`, `lineage_address(selector)`; the filters `count`, `percent`,
+    such a page; `address_of(node)`, `column_anchor(name)`, `column_address(table, name)`, `lineage_address(selector)`; the filters `count`, `percent`,
     `duration`, `figure`, `size` (of bytes), `breakable` (a name that may break after `_` and `.`).
     """
     links = {word: address for word, address in NAVIGATION.items() if address in pages}
@@ -51,6 +51,7 @@ def rendered(page: Page, *, pages: frozenset[str], common: Mapping[str, Any]) ->
             has=lambda address: address.partition("#")[0].partition("?")[0] in pages,
             address_of=lambda node: address_of(node, common["project"]),
             column_anchor=column_anchor,
+            column_address=column_address,
             lineage_address=lineage_address,
         )
     )

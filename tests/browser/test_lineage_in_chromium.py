@@ -4,7 +4,6 @@ mouse and keyboard; columns are followed by clicking."""
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,13 @@ from runner.documents import read_yaml
 from runner.errors import NothingSelected, ProjectError
 from runner.project.listing import Listing
 from runner.project.parse import load_project
+from runner.quality import load_quality
 from runner.selection import INDIRECT, NamedSelectors, Selectable, StateView, read_selectors, select
+from runner.site.facts import Facts
 from runner.site.graph.tables import selection_data
+from runner.site.write import write_site
+from tests.browser.conftest import Look
+from tests.browser.small_shop import NOW
 from tests.dbt.test_selection_as_dbt import CASES, SHOP
 from tests.runner import test_selection as table
 
@@ -26,20 +30,6 @@ STATUSES = {"clv": "error", "daily": "success", "gone": "error"}
 STALE = {"stg_users"}
 STATE = StateView(statuses=lambda: STATUSES, stale=lambda: STALE)
 Case = tuple[str, Mapping[str, Any]]
-
-
-def looked(browser: tuple[Path, str], what: str, *arguments: object) -> Any:
-    """Returns what lineage_look.py prints."""
-    python, program = browser
-    done = subprocess.run(
-        [python, HERE / "lineage_look.py", program, what, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
 
 
 def of_the_table(nodes: Sequence[Selectable]) -> Listing:
@@ -90,7 +80,7 @@ def listings() -> dict[str, Listing]:
 
 @pytest.fixture(scope="module")
 def in_the_page(
-    browser: tuple[Path, str], listings: dict[str, Listing], tmp_path_factory: pytest.TempPathFactory
+    run_look: Look, listings: dict[str, Listing], tmp_path_factory: pytest.TempPathFactory
 ) -> list[tuple[Case, dict[str, Any]]]:
     """Each case with what the page makes of it: those of the tests against dbt, and those of ours."""
     graphs: dict[str, Any] = {
@@ -104,7 +94,7 @@ def in_the_page(
     )
     file = tmp_path_factory.mktemp("cases") / "cases.json"
     file.write_text(json.dumps([graphs, [(f"{name} {one['indirect']}", one) for name, one in cases]]))
-    return list(zip(cases, looked(browser, "choose", SELECTION, file), strict=True))
+    return list(zip(cases, run_look("lineage_look.py", "choose", SELECTION, file), strict=True))
 
 
 def on_the_command_line(listing: Listing, case: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,3 +129,145 @@ def test_a_selector_chooses_in_the_page_what_it_chooses_on_the_command_line(
     assert different == [], json.dumps(different, indent=1)
     assert len(in_the_page) > 450
     assert sum("chosen" in found for _, found in in_the_page) > 300
+
+
+@pytest.fixture(scope="module")
+def seen(run_look: Look, small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What there was to see on the lineage page of the small shop."""
+    found: dict[str, Any] = run_look("lineage_look.py", "lineage", small_site, tmp_path_factory.mktemp("lineage"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def ways(run_look: Look, root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What there was to see on the way of a column through the shop's own models, none of them built."""
+    project = load_project(root)
+    facts = Facts(project=project, quality=load_quality(project), now=NOW)
+    site = write_site(facts, tmp_path_factory.mktemp("shop") / "site").parent
+    found: dict[str, Any] = run_look("lineage_look.py", "columns", site, tmp_path_factory.mktemp("columns"))
+    return found
+
+
+@pytest.mark.parametrize("pages", ["seen", "ways"])
+def test_pages_of_lineage_are_silent_fit_and_can_be_read_by_all(pages: str, request: pytest.FixtureRequest) -> None:
+    found = request.getfixturevalue(pages)
+    assert found["console"] == []
+    assert {one for one in found["requests"] if not one.startswith("file:///")} == set()
+    assert set(found["overflow"].values()) == {0}
+    assert len(found["overflow"]) == 4
+    assert list(found["axe"].values()) == [[], []]
+
+
+def test_every_node_is_drawn_with_its_state(seen: dict[str, Any]) -> None:
+    assert seen["all"]["nodes"] == {
+        "cities": "fresh", "store.orders": "stale", "stg_orders": "fresh", "daily": "fresh", "forecast": "missing",
+        "refunds": "failed", "store.people": "fresh", "stg_people": "fresh", "spenders": "stale", "board": "stale",
+    }  # fmt: skip
+    assert sorted(seen["all"]["rows"]) == sorted(seen["all"]["nodes"])
+    assert seen["legend"] == ["failed", "skipped", "stale", "missing", "fresh", "through", "others"]
+
+
+def test_a_selector_filters_the_drawing_and_the_table(seen: dict[str, Any]) -> None:
+    asked = seen["asked"]
+    assert asked["1+spenders"]["said"] == "3 of 10 nodes, with 1 check."
+    assert sorted(asked["1+spenders"]["nodes"]) == ["spenders", "stg_orders", "stg_people"]
+    assert asked["1+spenders"]["rows"] == ["stg_orders", "stg_people", "spenders"]
+    assert sorted(asked["+board ! stg_people+"]["nodes"]) == ["daily", "stg_orders", "store.orders", "store.people"]
+    assert sorted(asked["source:store"]["nodes"]) == ["store.orders", "store.people"]
+    assert sorted(asked["stale:"]["nodes"]) == ["forecast", "refunds", "spenders", "store.orders"]
+    assert sorted(asked["failed:"]["nodes"]) == ["refunds"]
+    assert asked["test_name:unique"]["said"] == "2 checks; drawn: what they read, 2 nodes."
+
+
+def test_what_cannot_be_chosen_is_said_and_the_drawing_stays(seen: dict[str, Any]) -> None:
+    asked = seen["asked"]
+    assert asked["spendrs"]["said"] == 'no model is named "spendrs". Did you mean "spenders"? Use "spenders"'
+    assert asked["spendrs"]["nodes"] == asked["+board ! stg_people+"]["nodes"]
+    assert asked["changed:main"]["said"] == (
+        '"changed:main" needs what git says has changed, which a page does not have. '
+        'Ask the project: run ls -s "changed:main".'
+    )
+    assert seen["mended"] == ["spenders", "1 of 10 nodes, with 1 check."]
+
+
+def test_words_are_offered_while_one_types(seen: dict[str, Any]) -> None:
+    assert seen["offered"] == ["spenders"]
+    chosen = ["spenders", "stg_orders", "stg_people", "store.orders", "store.people"]
+    assert seen["taken"] == ["+spenders", "?select=%2Bspenders", chosen]
+    assert seen["values"] == ["view"]
+    assert seen["back"] == "spenders"
+
+
+def test_a_click_tells_of_a_node_and_escape_goes_back_to_it(seen: dict[str, Any]) -> None:
+    told = " ".join(seen["panel"].split())
+    assert told.startswith("daily × fresh: as a run would build it now Sales by day and city.")
+    for text in (
+        "Owner Ann Till",
+        "Reads (1) stg_orders",
+        "Read by (2) forecast board",
+        "order_count from rows of store.orders",
+    ):
+        assert text in told
+    assert seen["address"] == "?node=daily"
+    assert seen["links"][2] == "columns.html#column=daily.order_count"
+    assert seen["closed"] == [True, "dailytable"]
+
+
+def test_the_keyboard_goes_along_the_graph(seen: dict[str, Any]) -> None:
+    assert seen["keys"] == ["stg_ordersview", "store.orderssource", "stg_ordersview", "stg_orders"]
+    assert sorted(seen["lit"]) == ["board", "daily", "forecast", "refunds", "spenders", "stg_orders", "store.orders"]
+
+
+def test_buttons_the_wheel_and_fingers_move_the_drawing(seen: dict[str, Any]) -> None:
+    start, button, wheel, fit = (float(one.partition("(")[2].split(",")[0]) for one in seen["moves"])
+    assert start < button < wheel
+    assert fit == start
+    before, moved, spread = ([float(part) for part in one[7:-1].split(",")] for one in seen["touched"])
+    assert moved == [*before[:4], pytest.approx(before[4] + 30), pytest.approx(before[5] + 20)]
+    assert spread[0] == pytest.approx(3 * before[0], rel=0.01)
+
+
+def test_an_address_holds_what_is_chosen(seen: dict[str, Any]) -> None:
+    assert seen["deep"] == {
+        "nodes": {"daily": "fresh", "stg_orders": "fresh"},
+        "said": "2 of 10 nodes, with 3 checks.",
+        "rows": ["stg_orders", "daily"],
+        "panel": "stg_orders",
+        "boxes": ["+daily", "source:*"],
+    }
+
+
+def test_without_a_script_the_table_is_there_and_no_dead_box(seen: dict[str, Any]) -> None:
+    assert seen["without"] == [False, 10, True]
+
+
+def test_a_column_is_clicked_through_to_the_cell_of_hbase(ways: dict[str, Any]) -> None:
+    said = [one["said"].partition(":")[0] for one in ways["way"]]
+    assert said == [
+        "clv.engagement_score",
+        "int_user_sessions_aggregated.cart_session_count",
+        "int_sessions_enriched.stage_order",
+        "stg_hbase__sessions.cart_contents{value}.quantity",
+        "hbase.sessions.cart_contents{value}.quantity",
+    ]
+    first, last = ways["way"][0], ways["way"][-1]
+    assert first["chosen"] == ["engagement_score"]
+    assert {"events:cart {value}.quantity", "meta:timestamp", "timestamp"} <= set(first["stored"])
+    assert "= hbase.sessions.start_time HBase sessions: meta:timestamp" in first["told"]
+    assert last["stored"] == ["events:cart {value}.quantity"]
+    assert "stg_hbase__sessions.cart_contents{value}.quantity" in last["told"]
+    assert ways["hash"] == "#column=hbase.sessions.cart_contents%7Bvalue%7D.quantity"
+
+
+def test_a_count_of_rows_leads_to_the_records_of_the_store(ways: dict[str, Any]) -> None:
+    found = ways["counted"]
+    assert found["tables"] == [
+        "daily_sales", "daily_trends", "mongodb.transactions", "stg_mongodb__transactions", "transactions",
+    ]  # fmt: skip
+    assert found["stored"] == ["its records"]
+    assert "~ rows of stg_mongodb__transactions" in found["told"]
+
+
+def test_a_table_is_picked_and_a_wrong_column_is_said(ways: dict[str, Any]) -> None:
+    assert ways["picked"] == ["#table=clv_tiers", "8 columns: choose one."]
+    assert ways["nosuch"] == '"clv" has no column "nosuch".'

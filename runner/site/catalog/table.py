@@ -22,6 +22,7 @@ from runner.site.catalog.markup import first_sentence, rendered, rendered_line
 from runner.site.catalog.stored import Figures, Stored, read_stored
 from runner.site.catalog.verdicts import Check
 from runner.site.facts import Standing
+from runner.site.graph.columns import origins_of
 from runner.site.page import Entry, Page
 from runner.state.commits import Commit
 from runner.warehouse import is_view
@@ -155,6 +156,7 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
             "materialized": node.config.materialized if isinstance(node, Model) else "",
             "settings": _settings(node),
             "columns": columns,
+            "origins": origins_of(facts.lineage, node),
             "checks": checks,
             "unit_tests": list(_unit_tests(library, node)),
             "reads": library.reads(node.unique_id),

@@ -13,7 +13,20 @@ from runner.model import Model, SourceTable
 from runner.site.address import address_of
 from runner.site.page import File
 
+_SHOWN = 2  # origins that a line names
 _Step = tuple[str, tuple[str, ...]]  # a table's unique id, and the path of a column or of what lies within it
+
+
+def origins_of(lineage: Lineage, node: Model | SourceTable) -> Mapping[str, str]:
+    """Returns of each column that can be followed where it comes from, in a line: `= mongodb.users.email`."""
+    found = {}
+    for column in lineage.columns.get(node.unique_id, {}):
+        fields = lineage.fields(node.unique_id, column)
+        if fields and not any(one.table == node.label for one in fields):
+            more = f" and {len(fields) - _SHOWN} more" if len(fields) > _SHOWN else ""
+            said = ", ".join(one.said() for one in fields[:_SHOWN]) + more
+            found[column] = f"= {said}" if all(one.is_copy for one in fields) else f"from {said}"
+    return found
 
 
 def columns_file(node: Model | SourceTable, project: str) -> str:
@@ -26,17 +39,11 @@ def column_files(lineage: Lineage) -> Iterator[File]:
 
     It sets `sluiceColumns[unique id]` to `columns` (name → `from`, `fields`, `to`), `within` (the paths within columns that
     others are made of → the same) and `unknown` (why the columns cannot be followed). `from` lists [unique id, path, copied],
-    `to` lists [unique id, column], `fields` what `Field.said` says and whether it is copied.
+    `to` lists [unique id, path], `fields` what `Field.said` says and whether it is copied.
     """
     project = lineage.project
     above = _above(lineage)
-    below: dict[_Step, set[tuple[str, str]]] = defaultdict(set)
-    for (table, path), origins in above.items():
-        if len(path) == 1:
-            for one in origins:
-                if one.table != table:
-                    below[one.table, one.path].add((table, path[0]))
-                    below[one.table, one.path[:1]].add((table, path[0]))
+    below = _below(above)
     within: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for table, path in above:
         within[table].append(path)
@@ -69,6 +76,19 @@ def _above(lineage: Lineage) -> Mapping[_Step, frozenset[Origin]]:
     return found
 
 
+def _below(above: Mapping[_Step, frozenset[Origin]]) -> Mapping[_Step, set[tuple[str, str]]]:
+    """Returns what is made of each step directly; of a column also what is made of something within it."""
+    found: dict[_Step, set[tuple[str, str]]] = defaultdict(set)
+    for (table, path), origins in above.items():
+        made = (table, Origin(table, path).written())
+        for one in origins:
+            if one.table != table:
+                found[one.table, one.path].add(made)
+                for size in range(1, len(one.path) if len(path) == 1 else 1):
+                    found[one.table, one.path[:size]].add(made)
+    return found
+
+
 def _step(
     lineage: Lineage,
     node: Model | SourceTable,
@@ -83,7 +103,7 @@ def _step(
     parents = [(one.table, one.written(), one.is_copy) for one in sorted(origins) if one.table != node.unique_id]
     if parents:
         values["from"] = parents
-    fields = lineage.fields(node.unique_id, path[0]) if len(path) == 1 and parents else ()
+    fields = lineage.fields_of(node.unique_id, path) if parents else ()
     if fields:
         values["fields"] = [(one.said(), one.is_copy) for one in fields]
     if found := below.get((node.unique_id, path)):

@@ -13,6 +13,7 @@ from runner.selection.grammar import Around, Expression, Group, Indirect, Parent
 from runner.selection.methods import FAILED, RESOURCE_TYPES, TEST_TYPES, VERSIONS, defaults_of
 from runner.selection.nodes import Selectable
 from runner.selection.state import state_of_folder
+from runner.site.catalog.markup import first_sentence
 from runner.site.facts import Facts, Standing
 from runner.site.graph.columns import columns_file
 from runner.state.decide import State
@@ -178,7 +179,7 @@ def _facts(facts: Facts, node: Model | SourceTable | Exposure) -> dict[str, Any]
     values: dict[str, Any] = {
         "state": standing(facts, node),
         "kind": kind_of(node),
-        "about": _first_sentence(node.description),
+        "about": first_sentence(node.description, LONGEST),
         "owner": _owner(facts, node),
         "why": "; ".join(reason.text for reason in planned.reasons) if planned is not None else "",
     }
@@ -191,11 +192,6 @@ def _facts(facts: Facts, node: Model | SourceTable | Exposure) -> dict[str, Any]
         values["ran"] = [record.started_at.strftime("%Y-%m-%d %H:%M"), said.get("status"), said.get("seconds")]
         values["message"] = str(said.get("message") or "").partition("\n")[0][:LONGEST]
     return {key: value for key, value in values.items() if value not in (None, "")}
-
-
-def _first_sentence(text: str) -> str:
-    line = " ".join(text.split("\n\n")[0].split())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1].rsplit(' ', 1)[0]} …"
 
 
 def _owner(facts: Facts, node: Model | SourceTable | Exposure) -> str:
@@ -213,8 +209,9 @@ def _statuses(facts: Facts) -> Mapping[str, str]:
     """Returns the statuses that `failed:` and `result:` go by: those of the last run; empty where none ran."""
     try:
         return state_of_folder(None, facts.project.files.target_folder, current=dict).statuses()
-    except ProjectError:
-        return {}
+    except ProjectError:  # its results are gone: its record says the same of what it built
+        last = facts.records[0].nodes if facts.records else ()
+        return {one["unique_id"]: one["status"] for one in last}
 
 
 def _stale(facts: Facts) -> set[str]:

@@ -11,6 +11,7 @@ import pytest
 from runner.project.parse import load_project
 from runner.quality import load_quality
 from runner.site.facts import Facts
+from runner.site.graph.columns import column_files, origins_of
 from runner.site.graph.sections import pages
 from runner.site.graph.tables import expression_data, graph_data, selection_data
 from runner.site.page import File, Page
@@ -67,10 +68,12 @@ def test_what_is_told_of_each_node(facts: Facts) -> None:
         "kind": "table",
         "about": "What was sold <b>at all</b>.",
         "owner": "ann",
+        "file": "data/columns/models/totals.js",
         "why": "never built; stg_orders is built before it",
     }
     assert found["shop.orders"]["facts"] == {
         "state": "missing", "kind": "landed table", "store": "MongoDB", "stored": "orders", "object": "collection",
+        "file": "data/columns/sources/shop.orders.js",
     }  # fmt: skip
     assert found["board"]["facts"] == {"state": "missing", "kind": "dashboard", "owner": "Ada"}
     assert "facts" not in found["not_null_totals_revenue"]
@@ -116,3 +119,96 @@ def test_a_description_cannot_end_the_script(facts: Facts) -> None:
     """Data is a file of its own, so that no text in it can be read as a page's markup."""
     page = write_site(facts).parent / "lineage.html"
     assert "<b>at all" not in page.read_text(encoding="utf-8")
+
+
+NESTED = {
+    "sources.yml": """
+        version: 2
+        sources:
+          - name: events
+            meta: {store: hbase}
+            tables:
+              - name: visits
+                key: [id]
+                columns:
+                  - {name: id, data_type: string, cells: ["meta:id"]}
+                  - {name: cart, data_type: "map<string,struct<price:int>>", cells: ["events:cart"]}
+        """,
+    "models/stg_visits.sql": "select id, cart from {{ source('events', 'visits') }}",
+    "models/totals.sql": "select aggregate(map_values(cart), 0, (a, v) -> a + v.price) as paid, id from {{ ref('stg_visits') }}",
+    "models/visitors.sql": "select count(*) as visit_count, 1 as one from {{ ref('stg_visits') }}",
+    "models/unread.sql": "select * from {{ source('events', 'nothing') }}",
+}
+
+
+@pytest.fixture
+def nested(write: Write, tiny: dict[str, str]) -> Facts:
+    files = {"project.yml": tiny["project.yml"], **NESTED}
+    files["sources.yml"] += "      - {name: nothing}\n"
+    project = load_project(write(files))
+    return Facts(project=project, quality=load_quality(project), now=datetime(2026, 3, 1, 12, 30, tzinfo=UTC))
+
+
+def columns(facts: Facts) -> dict[str, dict[str, Any]]:
+    """The content of each table's file, by its path."""
+    found = {}
+    for file in column_files(facts.lineage):
+        head, _, values = file.content.decode().partition(" = ")
+        assert head.startswith("(window.sluiceColumns ||= {})[")
+        found[file.path.removeprefix("data/columns/")] = json.loads(values.removesuffix(";\n"))
+    return found
+
+
+def test_each_column_knows_one_step_up_and_down_and_the_fields_in_the_store(nested: Facts) -> None:
+    found = columns(nested)
+    (stg, mart, source) = ("model.tiny.stg_visits", "model.tiny.totals", "source.tiny.events.visits")
+    assert found["models/totals.js"]["columns"] == {
+        "paid": {
+            "from": [[stg, "cart{value}.price", False]],
+            "fields": [["events.visits events:cart {value}.price", False]],
+        },
+        "id": {"from": [[stg, "id", True]], "fields": [["events.visits meta:id", True]]},
+    }
+    assert found["models/stg_visits.js"]["columns"]["cart"]["to"] == [[mart, "paid"]]
+    assert found["models/stg_visits.js"]["within"] == {
+        "cart{value}.price": {
+            "from": [[source, "cart{value}.price", True]],
+            "fields": [["events.visits events:cart {value}.price", True]],
+            "to": [[mart, "paid"]],
+        },
+        "*": {
+            "from": [[source, "*", True]],
+            "fields": [["rows of events.visits", True]],
+            "to": [["model.tiny.visitors", "visit_count"]],
+        },
+    }
+    landed = found["sources/events.visits.js"]
+    assert landed["within"]["cart{value}.price"] == {
+        "stored": "events:cart {value}.price",
+        "to": [[stg, "cart{value}.price"]],
+    }
+    assert landed["columns"]["cart"] == {"stored": "events:cart", "to": [[stg, "cart"]]}
+    assert found["models/visitors.js"]["columns"]["one"] == {}
+    assert found["models/unread.js"]["unknown"] == (
+        'models/unread.sql: the query reads "events.nothing", whose columns are not known.'
+    )
+
+
+def test_a_tables_page_says_where_each_column_comes_from(nested: Facts) -> None:
+    totals = nested.project.models["totals"]
+    assert origins_of(nested.lineage, totals) == {
+        "paid": "from events.visits events:cart {value}.price",
+        "id": "= events.visits meta:id",
+    }
+    assert origins_of(nested.lineage, nested.project.sources["events.visits"]) == {}
+    text = (write_site(nested).parent / "models/totals.html").read_text(encoding="utf-8")
+    assert (
+        '<a href="../columns.html#column=totals.id" aria-label="Where id comes from">= events.visits meta:id</a>'
+        in text
+    )
+
+
+def test_the_page_of_columns_lists_the_tables_without_a_script(nested: Facts) -> None:
+    text = (write_site(nested).parent / "columns.html").read_text(encoding="utf-8")
+    assert '<a href="models/totals.html">totals</a>' in text
+    assert 'data-file="data/columns/sources/events.visits.js" data-store="HBase" data-stored="visits"' in text

@@ -12,7 +12,7 @@ import pytest
 from runner.errors import ProjectError
 from runner.project.parse import load_project
 from runner.quality import load_quality
-from runner.site.address import address_of, lineage_address, way
+from runner.site.address import address_of, column_address, lineage_address, way
 from runner.site.facts import Facts
 from runner.site.write import write_site
 
@@ -71,5 +71,6 @@ def test_addresses_and_ways_are_relative(facts: Facts) -> None:
     assert way("models/a.html", "catalog.html?state=stale") == "../catalog.html?state=stale"
     assert way("models/a.html", "index.html") == "../index.html"
     assert way("index.html", "assets/site.css") == "assets/site.css"
+    assert way("models/a.html", column_address("a", "b{value}.c")) == "../columns.html#column=a.b%7Bvalue%7D.c"
     assert way("models/a.html", lineage_address("+a,tag:x y")) == "../lineage.html?select=%2Ba%2Ctag%3Ax%20y"
     assert way("models/a.html", "https://shop.example/") == "https://shop.example/"
