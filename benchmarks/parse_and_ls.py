@@ -47,10 +47,10 @@ PROFILES = (
 CENTS = "{% macro cents(column) %}cast({{ column }} / 100 as decimal(12, 2)){% endmacro %}\n"
 
 
-def write_project(root: Path, models: int) -> None:
+def write_project(root: Path, models: int, *, columns: int = 3) -> None:
     """Writes a project of so many models: three layers, a folder and a property file per 20, three tests per model.
 
-    Of ten models seven call only ref, source and config with literals; one calls a macro, one has a loop over a
+    Each model describes so many columns. Of ten models seven call only ref, source and config with literals; one calls a macro, one has a loop over a
     variable, one is incremental.
     """
     files = {"dbt_project.yml": PROJECT, "profiles.yml": PROFILES, "macros/cents.sql": CENTS}
@@ -61,7 +61,7 @@ def write_project(root: Path, models: int) -> None:
         layer = LAYERS[min(2, number * 3 // models)]
         folder = f"models/{layer}/area_{number // 20}"
         files[f"{folder}/model_{number}.sql"] = sql_of(number, models)
-        described.setdefault(folder, []).append(properties_of(number, models))
+        described.setdefault(folder, []).append(properties_of(number, models, columns))
     for folder, entries in described.items():
         files[f"{folder}/_models.yml"] = "models:\n" + "".join(entries)
     for name, text in files.items():
@@ -96,7 +96,11 @@ def sql_of(number: int, models: int) -> str:
     return f"{before}with\n{imports}\n\nselect id, {amount}, updated_at\n{body}\nfrom read_0\n{after}"
 
 
-def properties_of(number: int, models: int) -> str:
+def properties_of(number: int, models: int, columns: int) -> str:
+    further = "".join(
+        f"      - {{name: measure_{number % 50}_{at}, description: What step {at} of the model gives.}}\n"
+        for at in range(3, columns)
+    )
     return f"""  - name: model_{number}
     description: Model {number} of {models}. One row per id.
     config: {{tags: [t{number % 20}]}}
@@ -110,7 +114,7 @@ def properties_of(number: int, models: int) -> str:
           - accepted_values: {{arguments: {{values: [1, 2, 3], quote: false}}}}
       - name: updated_at
         description: When the row last changed.
-"""
+{further}"""
 
 
 def tools(dbt: Path) -> Mapping[str, list[str]]:

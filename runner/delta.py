@@ -482,6 +482,6 @@ def spelled(words: Any) -> str:
 
 def first_rows(path: Path, limit: int) -> tuple[list[str], list[dict[str, Any]]]:
     """Returns the table's columns and its first rows, read without Spark."""
-    dataset = DeltaTable(str(path)).to_pyarrow_dataset()
-    found = dataset.head(limit)
+    dataset = opened(path).to_pyarrow_dataset()
+    found = dataset.head(limit, batch_size=max(limit, 1), batch_readahead=0, fragment_readahead=1)  # no more than that
     return found.column_names, found.to_pylist()

@@ -15,7 +15,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 PAGES = ("catalog.html", "models/daily.html", "models/refunds.html", "sources/store.people.html", "macros/euros.html",
          "exposures/board.html", "groups/sellers.html", "checks/no_day_is_empty.html", "analyses/best_city.html")  # fmt: skip
-BOTH = PAGES[:2]  # are judged by axe in each scheme and layout, the others in one
+JUDGED = {
+    **dict.fromkeys(PAGES[:2], (1280, 360)),
+    **dict.fromkeys(PAGES[2:6], (360,)),
+}  # by axe; the others look like the last
 BOX = "#site-search-box"
 
 
@@ -42,7 +45,7 @@ def look_at_pages(browser: Browser, site: Path, seen: dict[str, Any]) -> None:
             )
             folded = page.evaluate(BEYOND)
             page.evaluate(UNFOLD)
-            judged = violations(page) if width < 1000 or name in BOTH else []
+            judged = violations(page) if width in JUDGED.get(name, ()) else []
             found[f"{scheme}-{width}"] = {"beyond": [folded, page.evaluate(BEYOND)], "axe": judged}
             page.context.close()
         seen["pages"][name] = found

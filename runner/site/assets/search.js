@@ -8,7 +8,7 @@
   const list = document.getElementById("site-search-list");
   const status = form.querySelector("[role=status]");
   const root = document.body.dataset.root;
-  let index = null; // [{kind, name, address, detail, text, parent, low}], in the order of the site
+  let index = null; // [{kind, name, address, detail, text, parent, low, …}], short names first
   let shown = []; // the entries in the list
   let active = -1;
   let loading = false;
@@ -17,7 +17,7 @@
 
   function prepared(rows) {
     let page = null;
-    return rows.map(([kind, name, address, detail = "", text = ""]) => {
+    const entries = rows.map(([kind, name, address, detail = "", text = ""]) => {
       const entry = { kind, name, address, detail, text, parent: null };
       entry.low = name.toLowerCase();
       entry.lowDetail = detail.toLowerCase();
@@ -30,6 +30,7 @@
       }
       return entry;
     });
+    return entries.sort((one, other) => one.name.length - other.name.length); // of equal fits the shorter name comes first
   }
 
   function load() {
@@ -87,14 +88,12 @@
       total += 1;
       const bucket = buckets.get(sum);
       if (bucket === undefined) buckets.set(sum, [entry]);
-      else bucket.push(entry);
+      else if (bucket.length < MOST) bucket.push(entry);
     }
     const best = [];
     for (const sum of [...buckets.keys()].sort((one, other) => one - other)) {
       if (best.length >= MOST) break;
-      const bucket = buckets.get(sum);
-      bucket.sort((one, other) => one.name.length - other.name.length);
-      best.push(...bucket.slice(0, MOST - best.length));
+      best.push(...buckets.get(sum).slice(0, MOST - best.length));
     }
     return { best, total, terms };
   }

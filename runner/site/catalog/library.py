@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from runner.site.address import Node, address_of, way
 from runner.site.catalog.hidden import Hidden
 from runner.site.catalog.highlight import highlighted, links_of_sql, links_of_template
 from runner.site.catalog.verdicts import Check, Results, checks_of, read_results
-from runner.site.facts import Facts
+from runner.site.facts import Facts, Standing
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -77,6 +77,20 @@ class Library:
     def readers(self, unique_id: str) -> list[Model | SourceTable | Exposure]:
         """Returns what reads a table directly."""
         return [self.nodes[name] for name in self.facts.project.graph.children(unique_id) if name in self.nodes]
+
+    def standing(self, node: Model | SourceTable) -> Standing:
+        """Returns how a table stands."""
+        if node.unique_id not in self._standings:
+            self._standings[node.unique_id] = self.facts.standing(node)
+        return self._standings[node.unique_id]
+
+    def marked(self, nodes: Iterable[Model | SourceTable | Exposure]) -> list[tuple[Node, str]]:
+        """Returns nodes, each with a word about it: how a table stands, the type of an exposure."""
+        return [(one, one.type if isinstance(one, Exposure) else self.standing(one)) for one in nodes]
+
+    @cached_property
+    def _standings(self) -> dict[str, Standing]:
+        return {}
 
     @cached_property
     def macros(self) -> Mapping[str, Macro]:

@@ -94,7 +94,7 @@ def read_stored(table: Path) -> Stored | None:
         size=size or 0,
         files=files or 0,
         partition_by=tuple(now.metadata.get("partitionColumns") or ()),
-        columns=tuple(delta.columns(table)),
+        columns=tuple((one["name"], delta.spelled(one["type"])) for one in _fields(now)),
         figures=_figures(now, rows),
         versions=tuple(
             Version(commit=said[number], rows=one[0], size=one[1], files=one[2])
@@ -156,16 +156,20 @@ def _stats(add: Action) -> Mapping[str, Any]:
 
 
 def _figures(snapshot: Snapshot, rows: int | None) -> dict[str, Figures]:
-    fields = json.loads(snapshot.metadata.get("schemaString") or '{"fields": []}')["fields"]
     files = [(_stats(add), add) for add in snapshot.files.values()]
     partitions = set(snapshot.metadata.get("partitionColumns") or ())
     found = {}
-    for name, path, kind in _leaves(fields):
+    for name, path, kind in _leaves(_fields(snapshot)):
         if name in partitions:
             figures = _of_partitions(path[0], kind, files)
         else:
             figures = _of_files(path, kind, files)
         found[name] = replace(figures, type=delta.spelled(kind))
+    return found
+
+
+def _fields(snapshot: Snapshot) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = json.loads(snapshot.metadata.get("schemaString") or '{"fields": []}')["fields"]
     return found
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from deltalake.exceptions import DeltaError
 
 from expectations.reports.document import plain
 from expectations.reports.tables import cell
 from runner import delta
 from runner.compile import compile_model, compiled_path
 from runner.errors import ProjectError
+from runner.explain import first_words
 from runner.jinja.database import NeedsSparkError
 from runner.model import Column, Model, SourceTable, UnitTest
 from runner.site.address import column_anchor
@@ -114,7 +116,8 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
     kind = kind_of(node)
     checks = library.checks[node.unique_id]
     columns = list(_columns(library, node, stored, checks))
-    standing = facts.standing(node)
+    standing = library.standing(node)
+    sample, sample_note = _sample(library, node, stored)
     row = Row(
         node=node,
         kind=kind,
@@ -159,10 +162,11 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
             "origins": origins_of(facts.lineage, node),
             "checks": checks,
             "unit_tests": list(_unit_tests(library, node)),
-            "reads": library.reads(node.unique_id),
-            "readers": library.readers(node.unique_id),
+            "reads": library.marked(library.reads(node.unique_id)),
+            "readers": library.marked(library.readers(node.unique_id)),
             "runs": library.runs.get(node.unique_id, ()),
-            "sample": _sample(library, node, stored),
+            "sample": sample,
+            "sample_note": sample_note,
             "hidden_whole": library.hidden.is_whole(node),
             "template": code,
             "language": language,
@@ -371,17 +375,23 @@ def outline(kind: str) -> str:
     return "".join(text)
 
 
-def _sample(library: Library, node: Model | SourceTable, stored: Stored | None) -> Sample | None:
-    """Returns the first rows of a table, read without Spark; None where it shows none."""
-    if stored is None or not stored.files or library.hidden.is_whole(node):
-        return None
-    columns, rows = delta.first_rows(node.table.path(library.facts.project.warehouse), SAMPLE)
+def _sample(library: Library, node: Model | SourceTable, stored: Stored | None) -> tuple[Sample | None, str]:
+    """Returns the first rows of a table, read without Spark; or None, and why where that needs a word."""
+    if stored is None or library.hidden.is_whole(node):
+        return None, ""
+    if not stored.files:
+        return None, "It has no rows."
+    try:
+        columns, rows = delta.first_rows(node.table.path(library.facts.project.warehouse), SAMPLE)
+    except (DeltaError, OSError, ValueError) as error:
+        return None, f"They cannot be read without Spark ({first_words(error)}): run show {node.label}"
     hidden = frozenset(name for name in columns if library.hidden.is_hidden(node, name))
-    return Sample(
+    sample = Sample(
         columns=tuple(columns),
         hidden=hidden,
         rows=tuple(tuple("hidden" if name in hidden else cell(row[name]) for name in columns) for row in rows),
     )
+    return sample, ""
 
 
 def _code(library: Library, node: Model | SourceTable, page: str) -> tuple[Markup | str, str, Markup | str, str]:

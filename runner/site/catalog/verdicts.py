@@ -116,7 +116,7 @@ def anchor_of(name: str) -> str:
 
 
 def _written(one: Expectation, rows: Sequence[Mapping[str, Any]]) -> Check:
-    named = one.name or one.type
+    named = one.name or (_short(one.type) if one.type in _SHORT else one.type)
     title = named if one.name or not one.column else f"{named} ({one.column})"
     sql = str(one.arguments.get("sql", "")).strip() if one.test_id else ""
     return Check(

@@ -1,0 +1,89 @@
+"""What is sensitive, and what is made of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runner import delta_log
+from runner.project.parse import load_project
+from runner.quality import load_quality
+from runner.site.catalog.hidden import Hidden
+from runner.site.facts import Facts
+from runner.site.write import write_site
+from tests.browser.small_shop import NOW, write_small_shop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.runner.conftest import Write
+
+FILES = {
+    "project.yml": "name: tiny\ntargets: {dev: {warehouse: warehouse, schema: marts}}\n",
+    "sources.yml": """
+        sources:
+          - name: shop
+            tables:
+              - name: people
+                columns:
+                  - {name: id, data_type: int}
+                  - {name: email, data_type: string, meta: {sensitive: true}}
+              - name: wages
+                meta: {sensitive: true}
+                columns: [{name: id, data_type: int}, {name: wage, data_type: int}]
+        """,
+    "models/copied.sql": "select id, email as mail, upper(email) as shouted, 1 as one from {{ source('shop', 'people') }}",
+    "models/counted.sql": "select count(mail) as mails, max(mail) as last_mail from {{ ref('copied') }}",
+    "models/paid.sql": "select id, wage from {{ source('shop', 'wages') }}",
+    "models/learned.py": "def model(dbt, session):\n    return dbt.ref('copied')\n",
+    "models/aside.sql": "select id from {{ ref('learned') }}",
+    "models/models.yml": """
+        models:
+          - name: counted
+            columns: [{name: mails, meta: {sensitive: false}}]
+          - name: aside
+            meta: {sensitive: false}
+        """,
+}
+
+
+@pytest.fixture
+def facts(write: Write) -> Facts:
+    project = load_project(write(FILES))
+    return Facts(project=project, quality=load_quality(project), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("table", "hidden", "shown"),
+    [
+        ("copied", ("mail", "shouted"), ("id", "one")),  # copies and what is computed
+        ("counted", ("last_mail",), ("mails",)),  # unless it says that it gives nothing away
+        ("paid", ("id", "wage"), ()),  # everything of a sensitive table
+        ("learned", ("anything",), ()),  # what cannot be followed
+        ("aside", (), ("id",)),
+    ],
+)
+def test_what_is_made_of_a_sensitive_column_is_sensitive(
+    facts: Facts, table: str, hidden: tuple[str, ...], shown: tuple[str, ...]
+) -> None:
+    found = Hidden(facts)
+    node = facts.project.models[table]
+    assert [found.is_hidden(node, name) for name in (*hidden, *shown)] == [True] * len(hidden) + [False] * len(shown)
+
+
+def test_a_whole_table_is_sensitive_by_its_own_mark(facts: Facts) -> None:
+    found = Hidden(facts)
+    assert [found.is_whole(facts.project.sources[name]) for name in ("shop.wages", "shop.people")] == [True, False]
+    assert found.is_hidden(facts.project.sources["shop.people"], "email.domain")
+
+
+def test_a_table_that_only_spark_can_read_keeps_its_page(tmp_path: Path) -> None:
+    project = write_small_shop(tmp_path)
+    place = project.models["daily"].table.path(project.warehouse)
+    newer = {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["columnMapping"], "writerFeatures": ["columnMapping"]}  # fmt: skip
+    delta_log.commit(place, 2, [{"commitInfo": {"timestamp": 0, "operation": "UPGRADE PROTOCOL"}}, {"protocol": newer}])
+    page = write_site(Facts(project=project, quality=load_quality(project), now=NOW)).parent / "models" / "daily.html"
+    text = page.read_text(encoding="utf-8")
+    assert "They cannot be read without Spark (" in text
+    assert "): run show daily</p>" in text and "20.25" in text
