@@ -64,6 +64,7 @@ LAYERS = (
     "lint",
     "dbt_project",
     "insights",
+    "dashboards",
     "site",
     "cli",
 )

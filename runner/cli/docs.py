@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,30 +15,58 @@ from runner.errors import ProjectError
 from runner.execute import NodeResult
 from runner.explain import first_words
 
+if TYPE_CHECKING:
+    from runner.dashboards.answers import Answers
+
 _LOOPBACK = "127.0.0.1"
 
 
 @click.command("docs", short_help="Write the site; --serve serves it.")
 @click.option("--output", type=click.Path(path_type=Path), help="The folder to write it to; target/site by default.")
+@click.option("--no-dashboards", is_flag=True, help="Ask no query of a dashboard anew: show the kept answers.")
 @click.option("--serve", is_flag=True, help="Serve it on this machine until Ctrl-C.")
 @click.option("--port", default=8080, show_default=True, help="Where to serve it; 0 for any free port.")
 @project_options
-def docs_command(command: Command, output: Path | None, serve: bool, port: int) -> None:
+def docs_command(command: Command, output: Path | None, no_dashboards: bool, serve: bool, port: int) -> None:
     """Write the site: catalog, lineage, runs, quality and dashboards, as pages for any file server or none.
 
     \b
     run docs             into target/site; open its index.html
     run docs --serve     and serve it at 127.0.0.1:8080
+
+    Spark is started only for queries of dashboards whose SQL, variables or tables have changed since they were asked.
     """
     from runner.site.facts import Facts
     from runner.site.write import write_site
 
-    project = command.project()
-    page = write_site(Facts(project=project, quality=command.quality(), now=datetime.now(UTC)), output)
+    project, now = command.project(), datetime.now(UTC)
+    answers = _answers(command, now, ask=not no_dashboards)
+    facts = Facts(project=project, quality=command.quality(), now=now, asked=answers)
+    page = write_site(facts, output)
+    troubles = {made.trouble: made.is_wrong for of in facts.panels.values() for made in of if made.trouble}
+    for trouble in troubles:
+        say(f"run: a panel is without data: {trouble}")
     shown = page.relative_to(project.root) if page.is_relative_to(project.root) else page
     say(f"run: the site is written: {shown}")
     if serve:
         _serve(page.parent, port)
+    if any(troubles.values()):
+        raise SystemExit(1)
+
+
+def _answers(command: Command, now: datetime, *, ask: bool) -> Answers:
+    """Returns the answers to the dashboards' queries."""
+    from runner.dashboards.answers import find_answers, forget
+
+    project = command.project()
+    dashboards = list(project.files.dashboards.values())
+    without = "its query is new, or its tables have changed, and --no-dashboards asks nothing. Run it: run docs"
+    answers = find_answers(project, dashboards, now=now, spark=command.spark if ask else None, without=without)
+    if ask:
+        forget(project, answers)
+    if answers.asked:
+        say(f"run: {answers.asked} queries of dashboards asked, {answers.kept} unchanged")
+    return answers
 
 
 def site_after(command: Command, results: Sequence[NodeResult]) -> None:

@@ -11,6 +11,7 @@ from runner.documents import Section, read_yaml
 from runner.errors import FormatError, NotFoundError, did_you_mean
 from runner.jinja.settings import LATER, SettingsRenderer
 from runner.model import Macro, UnitTest
+from runner.project.dashboards import Dashboard
 from runner.project.installed import package_folders
 from runner.project.packages import TREES, Package, read_document, read_package
 
@@ -107,6 +108,11 @@ class Files:
     @property
     def unit_tests(self) -> tuple[UnitTest, ...]:
         return tuple(test for package in self.packages for test in package.properties.unit_tests)
+
+    @property
+    def dashboards(self) -> Mapping[str, Dashboard]:
+        """The project's dashboards by name."""
+        return {dashboard.name: dashboard for dashboard in self.own.dashboards}
 
     @property
     def suite_paths(self) -> tuple[Path, ...]:

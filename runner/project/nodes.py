@@ -13,6 +13,7 @@ from runner.model import Config, DataTest, Exposure, Group, Model, Ref, SourceTa
 from runner.names import TableRef, check_identifier
 from runner.project.asked import Asked
 from runner.project.configs import FolderConfigs, check_config, merge_config, with_fixed
+from runner.project.dashboards import Dashboard
 from runner.project.data_tests import generic_test, read_call, unique_names
 from runner.project.docs import Docs
 from runner.project.files import Files, target_values
@@ -464,7 +465,39 @@ class Parser:
                         parents=tuple(parent for parent in parents if parent in known),
                         description=self._docs.text(exposure.description, package.name, exposure.place),
                     )
+        written = {exposure.name for exposure, _ in self._files.own.properties.exposures}
+        for dashboard in self._files.own.dashboards:
+            exposure = self._of_dashboard(dashboard, known)
+            if dashboard.name not in written and exposure.config.enabled:
+                found[exposure.unique_id] = exposure
         return found
+
+    def _of_dashboard(self, dashboard: Dashboard, known: Mapping[str, object]) -> Exposure:
+        """Returns a dashboard as the exposure that it is: it depends on what its queries name."""
+        package = self._files.name
+        config = self._configs.of("exposure", package, dashboard.folders, dashboard.name)
+        config = merge_config(config, {"tags": list(dashboard.tags), "meta": dict(dashboard.meta)})
+        queries = [query for panel in dashboard.panels for query in panel.queries]
+        asked = [self._render(query.text, str(query.path), dashboard.name, package, {}) for query in queries]
+        refs = tuple(dict.fromkeys(ref for one in asked for ref in one.refs))
+        sources = tuple(dict.fromkeys(pair for one in asked for pair in one.sources))
+        parents = self._parents(refs, sources, package, str(dashboard.path))
+        return Exposure(
+            name=dashboard.name,
+            package=package,
+            path=dashboard.path,
+            place=dashboard.place,
+            fqn=(package, *dashboard.folders, dashboard.name),
+            type="dashboard",
+            owner=dict(dashboard.owner),
+            config=Config(values=config),
+            refs=refs,
+            sources=sources,
+            parents=tuple(parent for parent in parents if parent in known),
+            label=dashboard.title,
+            description=self._docs.text(dashboard.description, package, dashboard.place),
+            meta=dict(config.get("meta") or {}),
+        )
 
 
 def _fqn(file: SourceFile, version: Version | None) -> tuple[str, ...]:

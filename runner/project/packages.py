@@ -14,6 +14,7 @@ from runner.jinja.blocks import find_blocks
 from runner.jinja.macros import read_macros
 from runner.jinja.settings import SettingsRenderer
 from runner.model import Macro
+from runner.project.dashboards import Dashboard, read_dashboards
 from runner.project.properties import Properties, read_properties
 from runner.project.root import PROJECT_FILES
 from runner.recall import note_folder, note_text
@@ -23,7 +24,7 @@ TREES = {"models": "model", "seeds": "seed", "snapshots": "snapshot", "data_test
          "sources": "source", "analyses": "analysis", "exposures": "exposure", "unit_tests": "unit_test"}  # fmt: skip
 _PROJECT_KEYS = {
     "name", "version", "config-version", "profile", "model-paths", "macro-paths", "seed-paths", "test-paths",
-    "snapshot-paths", "analysis-paths", "asset-paths", "docs-paths", "suite-paths", "target-path", "clean-targets",
+    "snapshot-paths", "analysis-paths", "dashboard-paths", "asset-paths", "docs-paths", "suite-paths", "target-path", "clean-targets",
     "require-dbt-version", "vars", "flags", "on-run-start", "on-run-end", "dispatch", "query-comment", "quoting",
     "packages-install-path", "targets", "publish", "default_target", "default_defer_target", "log-path", "metrics", "semantic-models", "saved-queries",
     "restrict-access", "dbt-cloud", "function-paths", "functions", *TREES,
@@ -71,6 +72,7 @@ class Package:
         paths: the folders of each kind of file, relative to the package.
         trees: the settings of the project file for each type of node, e.g. `model` for `models:`.
         docs: each docs block by its name.
+        dashboards: of the project itself; those of other packages are not read.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Package:
     macros: tuple[Macro, ...]
     properties: Properties
     docs: Mapping[str, DocsBlock] = field(default_factory=dict)
+    dashboards: tuple[Dashboard, ...] = ()
 
     @property
     def suite_paths(self) -> tuple[Path, ...]:
@@ -147,6 +150,7 @@ def read_package(root: Path, document: Section, *, base: Path, settings: Setting
         macros=tuple(_macros(found, package, properties)),
         properties=properties,
         docs=_docs(found),
+        dashboards=_dashboards(found, document, settings) if root == base else (),
     )
 
 
@@ -208,6 +212,13 @@ def _walk(top: str, folders: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[
             yield from _walk(entry.path, (*folders, entry.name))
         else:
             yield entry.name, folders
+
+
+def _dashboards(found: Found, document: Section, settings: SettingsRenderer) -> tuple[Dashboard, ...]:
+    others = {folder for of in found.paths.values() for folder in of}
+    folders = document.texts("dashboard-paths", "the project") or ("dashboards",)
+    files = [file for folder in folders if folder not in others for file in found.below(folder, ".yml", ".yaml")]
+    return read_dashboards(files, settings=settings, strict=not document.file.endswith("dbt_project.yml"))
 
 
 def _docs(found: Found) -> dict[str, DocsBlock]:

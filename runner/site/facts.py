@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from expectations.reports.runs import Summary, read_summaries
+from runner.dashboards.answers import FOLDER, Answers, find_answers
+from runner.dashboards.panel import Made, make_panel
 from runner.freshness import Freshness, expects_freshness, without_spark
 from runner.lineage.columns import Lineage, column_lineage
 from runner.model import Model, SourceTable
@@ -33,11 +35,24 @@ class Facts:
 
     Attributes:
         now: the moment that the site tells of.
+        asked: the answers that dashboards are drawn from; those that are kept, where nobody asked.
     """
 
     project: Project
     quality: Quality
     now: datetime
+    asked: Answers | None = None
+
+    @cached_property
+    def panels(self) -> Mapping[str, list[Made]]:
+        """By name of a dashboard: its panels made ready."""
+        dashboards = self.project.files.dashboards
+        answers = self.asked or find_answers(self.project, dashboards.values(), now=self.now)
+        kept = self.project.files.target_folder / FOLDER
+        return {
+            name: [make_panel(panel, answers, kept=kept) for panel in dashboard.panels]
+            for name, dashboard in dashboards.items()
+        }
 
     @cached_property
     def records(self) -> list[RunRecord]:

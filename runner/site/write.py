@@ -12,7 +12,7 @@ from pathlib import Path
 from expectations.reports.page import style
 from runner.errors import ProjectError
 from runner.jinja.render import scrubbed
-from runner.site import catalog, graph, overview
+from runner.site import catalog, dashboards, graph, overview
 from runner.site.facts import Facts
 from runner.site.integration import section as integration
 from runner.site.layout import HERE, rendered
@@ -28,6 +28,7 @@ SECTIONS: tuple[Section, ...] = (
     quality.pages,
     graph.pages,
     integration.pages,
+    dashboards.pages,
 )
 FOLDER = "site"  # below the target folder
 

@@ -1,0 +1,111 @@
+"""What heat maps draw of an answer: a grid of cells, such as cohorts by month."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from runner.dashboards.answers import Answer
+from runner.dashboards.picture import LABEL, Drawing, Size, Swatch, letters, ticks
+from runner.dashboards.values import axis_title, exact, kind_of, number_of, short, with_unit
+from runner.project.dashboards import Chart
+
+_CLASSES = 6
+_DARK_TEXT = 3  # classes up to which dark words are legible on light ones, and light ones in the dark scheme
+
+
+def draw_grid(chart: Chart, answer: Answer) -> Drawing:
+    """Returns a heat map: cells by two columns, coloured in six equal steps, their numbers in them where they fit."""
+    x, y, color = (chart.fields(name)[0] for name in ("x", "y", "color"))
+    across, down = answer.column(x.name, x.place), answer.column(y.name, y.place)
+    given = answer.column(color.name, color.place)
+    values = [number_of(value, color) for value in given]
+    known = [value for value in values if value is not None]
+    if not known:
+        return Drawing(make=None, sentence="There is nothing to draw: the query gave no number.")
+    columns, rows = _names(across), _names(down)
+    scale = ticks(known, _CLASSES, zero=False)
+    low, high = scale.values[0], scale.values[-1]
+    classes = [None if value is None else _class(value, low, high) for value in values]
+    cells = [
+        {
+            "x": columns[across[row]],
+            "y": rows[down[row]],
+            "k": str(classes[row]),
+            "t": short(value) if abs(value) < 1000 else f"{value:,.0f}",
+            "dark": (classes[row] or 1) <= _DARK_TEXT,
+            "l": f"{LABEL}{y.title} {rows[down[row]]}, {x.title} {columns[across[row]]}: {with_unit(given[row], color)}",
+        }
+        for row, value in enumerate(values)
+        if value is not None
+    ]
+    widest = letters([str(cell["t"]) for cell in cells])
+
+    def make(size: Size) -> Any:
+        import altair as alt
+
+        left = min(letters(list(rows.values())), size.width * 0.35)
+        room = (size.width - left - 30) / max(1, len(columns))
+        shown = _thinned(list(columns.values()), (size.width - left - 30))
+        base = alt.Chart(alt.Data(values=cells)).encode(
+            x=alt.X(
+                "x:N",
+                sort=list(columns.values()),
+                axis=alt.Axis(title=axis_title(x), labelAngle=0, values=shown, orient="top", domain=False, ticks=False),
+            ),
+            y=alt.Y(
+                "y:N",
+                sort=list(rows.values()),
+                axis=alt.Axis(title=None, labelLimit=left + 4, domain=False, ticks=False),
+            ),
+        )
+        palette = alt.Scale(
+            domain=[str(n) for n in range(1, _CLASSES + 1)], range=[f"var(--heat-{n})" for n in range(1, _CLASSES + 1)]
+        )
+        layers = [
+            base.mark_rect(stroke="var(--card)", strokeWidth=1.5).encode(
+                color=alt.Color("k:N", scale=palette, legend=None), description=alt.Description("l:N")
+            )
+        ]
+        if widest + 6 <= room:
+            for dark, words in ((True, "var(--heat-words)"), (False, "var(--heat-words-strong)")):
+                text = base.transform_filter(alt.datum.dark == dark).mark_text(color=words)
+                layers.append(text.encode(text="t:N", description=alt.value("")))
+        return alt.layer(*layers)
+
+    step = (high - low) / _CLASSES
+    legend = tuple(
+        Swatch(color=number, title=f"{short(low + (number - 1) * step)} to {short(low + number * step)}", kind="heat")
+        for number in range(1, _CLASSES + 1)
+    )
+    most, least = max(known), min(known)
+    return Drawing(
+        make=make,
+        sentence=f"Grid of {axis_title(color)} by {y.title} and {x.title}: {len(cells)} cells from {short(least)} to {short(most)}.",
+        legend=legend,
+        height=len(rows) * 30 + 60,
+        notes=(f"Colours and cells: {axis_title(color)}.",),
+    )
+
+
+def _names(values: Sequence[Any]) -> dict[Any, str]:
+    """Returns the words of each value in order: months as such, days and numbers rising, names as they come."""
+    kept = list(dict.fromkeys(values))
+    if kind_of(values) in ("time", "number"):
+        kept = sorted(one for one in kept if one is not None) + ([None] if None in kept else [])
+    days = [value for value in kept if value is not None]
+    months = kind_of(values) == "time" and all(value.day == 1 and not isinstance(value, datetime) for value in days)
+    return {value: value.strftime("%Y-%m") if months and isinstance(value, date) else exact(value) for value in kept}
+
+
+def _class(value: float, low: float, high: float) -> int:
+    return min(_CLASSES, 1 + int((value - low) / (high - low) * _CLASSES)) if high > low else 1
+
+
+def _thinned(names: list[str], width: float) -> list[str]:
+    """Returns as many of the names as fit beside each other."""
+    step = 1
+    while len(names) // step * (letters(names) + 8) > width and step < len(names):
+        step += 1
+    return names[::step]
