@@ -17,6 +17,7 @@ from runner.explain import first_words
 
 if TYPE_CHECKING:
     from runner.dashboards.answers import Answers
+    from runner.project.parse import Project
 
 _LOOPBACK = "127.0.0.1"
 
@@ -40,7 +41,7 @@ def docs_command(command: Command, output: Path | None, no_dashboards: bool, ser
     from runner.site.write import write_site
 
     project, now = command.project(), datetime.now(UTC)
-    answers = _answers(command, now, ask=not no_dashboards)
+    answers = _answers(command, project, now, ask=not no_dashboards)
     facts = Facts(project=project, quality=command.quality(), now=now, asked=answers)
     page = write_site(facts, output)
     troubles = {made.trouble: made.is_wrong for of in facts.panels.values() for made in of if made.trouble}
@@ -54,11 +55,10 @@ def docs_command(command: Command, output: Path | None, no_dashboards: bool, ser
         raise SystemExit(1)
 
 
-def _answers(command: Command, now: datetime, *, ask: bool) -> Answers:
+def _answers(command: Command, project: Project, now: datetime, *, ask: bool) -> Answers:
     """Returns the answers to the dashboards' queries."""
     from runner.dashboards.answers import find_answers, forget
 
-    project = command.project()
     dashboards = list(project.files.dashboards.values())
     without = "its query is new, or its tables have changed, and --no-dashboards asks nothing. Run it: run docs"
     answers = find_answers(project, dashboards, now=now, spark=command.spark if ask else None, without=without)
@@ -83,7 +83,9 @@ def site_after(command: Command, results: Sequence[NodeResult]) -> None:
     if there and all(result.status == "reused" for result in results):
         return
     try:
-        page = write_site(Facts(project=project, quality=load_quality(project), now=datetime.now(UTC)))
+        now = datetime.now(UTC)
+        answers = _answers(command, project, now, ask=True)
+        page = write_site(Facts(project=project, quality=load_quality(project), now=now, asked=answers))
     except Exception as error:  # whatever it is, the data are published
         reason = str(error) if isinstance(error, ProjectError) else first_words(error)
         say(f"run: warning: the site could not be written: {reason.rstrip('.')}. Once that is mended: run docs")

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from runner.dashboards.panel import Made
 from runner.project.dashboards import Dashboard
+from runner.site.catalog.markup import rendered, rendered_line
 from runner.site.dashboards.standing import notes_of, tables_of
 from runner.site.facts import Facts
 from runner.site.page import Entry, Page
 
 _STYLES = ("assets/dashboards.css",)
+_WORDS = {"markdown": rendered, "line": rendered_line}  # of descriptions and texts
 
 
 def pages(facts: Facts) -> Iterator[Page]:
@@ -23,7 +25,8 @@ def pages(facts: Facts) -> Iterator[Page]:
         title="Dashboards",
         section="dashboards",
         template="dashboards/index.html.jinja",
-        values={"dashboards": [(one, address(one), _troubles(facts.panels[one.name])) for one in dashboards]},
+        values={**_WORDS, "dashboards": [(one, address(one), _troubles(facts.panels[one.name])) for one in dashboards]},
+        styles=_STYLES,
     )
     for dashboard in dashboards:
         yield _page(facts, dashboard, facts.panels[dashboard.name])
@@ -47,12 +50,14 @@ def _page(facts: Facts, dashboard: Dashboard, panels: list[Made]) -> Page:
         section="dashboards",
         template="dashboards/dashboard.html.jinja",
         values={
+            **_WORDS,
             "dashboard": dashboard,
             "panels": panels,
             "tables": tables,
             "notes": {number: notes_of(facts, of) for number, of in tables.items()},
             "exposure": facts.project.exposures.get(f"exposure.{facts.project.files.name}.{dashboard.name}"),
         },
+        styles=_STYLES,
         scripts=("assets/dashboards.js",),
         entries=(_entry(dashboard), *_entries(dashboard)),
     )
