@@ -35,6 +35,7 @@ _COMMANDS = {
     "run-operation": ("runner.cli.operation", "Call a macro: run run-operation MACRO --args '{name: value}'."),
     "lineage": ("runner.cli.lineage", "Where a column comes from, and what is made of it."),
     "docs": ("runner.cli.docs", "Write the site: catalog, lineage, runs, quality, dashboards; --serve serves it."),
+    "report": ("runner.cli.report", "Print the analytics integration report as Markdown."),
     "diff": ("runner.cli.diff", "Show what differs: against a version, a target, or the SQL as edited."),
     "clone": ("runner.cli.environments", "Clone tables of another target into this one, without copying their data."),
     "promote": ("runner.cli.environments", "Publish what was built and checked on another target."),

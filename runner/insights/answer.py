@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -66,16 +67,20 @@ def _computed(
     reason = obstacle(node)
     if reason:
         return Insight(definition=definition, node=node, left_out=reason)
+    apart = definition.settings.get("apart")
+    if apart:
+        place = project.node(apart["model"]).table.path(project.warehouse)
+        given = dataclasses.replace(definition, settings={**definition.settings, "apart": {**apart, "path": place}})
+    else:
+        given = definition
     try:
-        finding = COMPUTE[definition.kind](definition, node.table.path(project.warehouse), confidence)
+        finding = COMPUTE[definition.kind](given, node.table.path(project.warehouse), confidence)
     except Unanswerable as error:
         return Insight(definition=definition, node=node, left_out=f"{node.label}: {error}")
     return Insight(definition=definition, node=node, finding=finding)
 
 
 def _told(insight: Insight, adjusted: Callable[[], float], questions: int, limit: float) -> Insight:
-    import dataclasses
-
     if insight.finding is None:
         return insight
     verdicts = tuple(

@@ -405,6 +405,15 @@ def repeated(counts: Floats, first: int, *, confidence: float = 0.95, seed: int 
     return Interval(float(np.mean(kept)), float(low), float(high))
 
 
+def poisson_tails(counts: Floats, expected: Floats) -> Floats:
+    """Returns of each count the probability that a Poisson count of that mean is as great or greater."""
+    import numpy as np
+    from scipy.special import pdtrc
+
+    found: Floats = np.where(counts > 0, pdtrc(np.maximum(counts - 1, 0), expected), 1.0)
+    return found
+
+
 def uneven(
     labels: Sequence[str], counts: Sequence[float], *, confidence: float = 0.95
 ) -> tuple[tuple[tuple[str, float, Interval], ...], str, float]:

@@ -26,7 +26,7 @@ KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "shares": (("group", "of", "reached"), ("cluster", "members")),
     "means": (("group", "value"), ()),
     "even": (("label", "count"), ("by",)),
-    "ranking": (("label", "count"), ("first",)),
+    "ranking": (("label", "count"), ("first", "apart")),
     "concentration": (("value",), ("part",)),
     "distribution": (("value",), ("below", "above")),
     "pairs": (("first", "second", "count", "expected"), ("lift", "low", "high", "probability", "adjusted")),
@@ -138,7 +138,7 @@ def _definition(section: Section, project: Project) -> Definition:
         if key in needed and section.get(key) is None:
             raise FormatError(f'{section.place()}: {what} is of kind "{kind}" and needs a "{key}".')
         if section.get(key) is not None:
-            settings[key] = _setting(section, key, kind, what)
+            settings[key] = _apart(section, project, what) if key == "apart" else _setting(section, key, kind, what)
     column = next((str(settings[key]) for key in ("value", "label", "count") if isinstance(settings.get(key), str)), "")
     return Definition(
         name=name,
@@ -175,6 +175,18 @@ def _setting(section: Section, key: str, kind: str, what: str) -> Any:
             raise FormatError(f'{section.place(key)}: "part" of {what} is a share below 1, such as 0.1.')
         return value
     return section.text(key, what)
+
+
+def _apart(section: Section, project: Project, what: str) -> dict[str, Any]:
+    """Returns which holders are also looked at apart: those that another table names."""
+    part, name = section.section("apart", what), f'"apart" of {what}'
+    part.check_keys(("model", "key", "where", "called"), name)
+    return {
+        "model": _model(part, project, name),
+        "key": part.text("key", name),
+        "where": _where(part, name),
+        "called": part.text("called", name),
+    }
 
 
 def _where(section: Section, what: str) -> Mapping[str, Any]:

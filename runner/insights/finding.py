@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from expectations.words import duration, figure, percent
 from runner.insights.intervals import Interval
 
+MINUS = "\N{MINUS SIGN}"  # lines are not broken after it, as they are after a hyphen
+
 
 @dataclass(frozen=True, slots=True)
 class Test:
@@ -78,8 +80,7 @@ class Finding:
         tell: makes the sentences from the verdicts on `tests`, in their order.
         first, last: the days that it is about, where the table says so.
         columns: heads of the table behind it, after the label's.
-        axis: what the drawn intervals measure; empty where nothing is drawn.
-        is_share: whether that axis counts in shares.
+        is_drawn: whether the rows' values are drawn, all on one scale.
         null: where the drawn intervals would be if there was nothing to find; None for nowhere.
     """
 
@@ -92,8 +93,7 @@ class Finding:
     label: str = ""
     columns: tuple[str, ...] = ()
     rows: tuple[Row, ...] = field(default=())
-    axis: str = ""
-    is_share: bool = False
+    is_drawn: bool = False
     null: float | None = None
 
 
@@ -114,10 +114,10 @@ def probability(value: float) -> str:
 def amount(value: float, unit: str) -> str:
     """Returns a value with its unit: durations in the unit that a person would use, shares in percent."""
     if unit == "s":
-        return duration(value)
+        return duration(value).replace("-", MINUS)
     if unit == "share":
-        return percent(value) if value >= 0 else f"-{percent(-value)}"
-    return f"{figure(value)} {unit}".rstrip()
+        return percent(value) if value >= 0 else f"{MINUS}{percent(-value)}"
+    return f"{figure(value)} {unit}".rstrip().replace("-", MINUS)
 
 
 def signed(value: float, unit: str = "") -> str:
@@ -136,18 +136,18 @@ def between(interval: Interval, unit: str = "", *, sign: bool = False) -> str:
         )
     if unit == "share":  # one sign of percent is enough, and both limits get as many digits
         plus = "+" if sign else ""
-        return f"{interval.low * 100:{plus}.1f} to {interval.high * 100:{plus}.1f} %"
+        return f"{interval.low * 100:{plus}.1f} to {interval.high * 100:{plus}.1f} %".replace("-", MINUS)
     return f"{told(interval.low, '' if unit != 's' else unit)} to {told(interval.high, unit)}"
 
 
 def between_points(interval: Interval) -> str:
     """Returns the limits of a difference of shares: "-1.2 to +3.4"."""
-    return f"{interval.low * 100:+.1f} to {interval.high * 100:+.1f}"
+    return f"{interval.low * 100:+.1f} to {interval.high * 100:+.1f}".replace("-", MINUS)
 
 
 def points(value: float) -> str:
     """Returns a difference of shares: "+1.2 percentage points"."""
-    return f"{value * 100:+.1f} percentage points"
+    return f"{value * 100:+.1f} percentage points".replace("-", MINUS)
 
 
 def listed(words: Sequence[str]) -> str:
@@ -158,3 +158,17 @@ def listed(words: Sequence[str]) -> str:
 def capital(text: str) -> str:
     """Returns the text with a capital first letter."""
     return text[:1].upper() + text[1:]
+
+
+def plural(number: int, word: str) -> str:
+    """Returns a count with its word: "1 table", "12 tables"."""
+    return f"{number:,} {word if number == 1 else many(word)}"
+
+
+def many(word: str) -> str:
+    """Returns the plural of a regular noun, or of "analysis"."""
+    if word.endswith("ysis"):
+        return f"{word[:-2]}es"
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return f"{word}s"

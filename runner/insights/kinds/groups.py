@@ -10,6 +10,7 @@ from expectations.words import count
 from runner.insights import columns
 from runner.insights.columns import Unanswerable
 from runner.insights.contrasts import (
+    LEAST_EXPECTED,
     LEAST_SIZE,
     Contrast,
     Group,
@@ -20,6 +21,7 @@ from runner.insights.contrasts import (
 )
 from runner.insights.definition import Definition
 from runner.insights.finding import (
+    MINUS,
     Finding,
     Row,
     Test,
@@ -29,10 +31,11 @@ from runner.insights.finding import (
     between_points,
     capital,
     interval,
+    many,
     points,
     signed,
 )
-from runner.insights.intervals import Interval
+from runner.insights.intervals import Interval, share
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,25 +59,35 @@ def shares(definition: Definition, path: Path, confidence: float) -> Finding:
     members = definition.settings.get("members")
     effect = _effect(definition, path, table, group)
     found = compare_shares(labels, list(successes), list(trials), effect=effect, confidence=confidence)
-    if found is None:
-        raise Unanswerable("there are no two groups that are large enough to be compared.")
     reached, total = float(successes.sum()), float(trials.sum())
+    factor = effect(labels)
+    overall = share(reached / factor, total / factor, confidence)
     whole = (
         f"{capital(definition.called)} is {amount(reached / total, 'share')}: {count(reached)} of {count(total)} "
-        f"{definition.things} ({interval(confidence)} {between(found.overall, 'share')})."
+        f"{definition.things} ({interval(confidence)} {between(overall, 'share')})."
     )
     if cluster:
         by = (
-            f" Independent are not {definition.things} but their {cluster.replace('_', ' ')}s: counts are divided by their "
-            f"design effect, {effect(labels):.2f} over all (Rao and Scott)."
+            f" {capital(definition.things)} of one {cluster} are not independent of each other: counts are divided by their "
+            f"design effect, {factor:.2f} over all (Rao and Scott)."
         )
     elif members:
         by = (
-            f" The same members stand in several rows: as many are taken as independent as {members} says, and not "
-            f"{count(total)} {definition.things}."
+            f" The same members stand in several rows: as many count as independent as {members} says in its largest row, "
+            f"not all {count(total)} {definition.things}."
         )
     else:
         by = f" {capital(definition.things)} are taken as independent of each other."
+    if found is None:
+        rarest = f"{LEAST_EXPECTED:g} that reach it and {LEAST_EXPECTED:g} that do not are expected"
+        return Finding(
+            size=f"{count(total)} {definition.things}",
+            method=f"Wilson's interval.{by}",
+            tell=lambda _: [
+                whole,
+                f"{capital(many(definition.each))} are not compared: there are no two of which {rarest}.",
+            ],
+        )
     return Finding(
         size=f"{count(total)} {definition.things}",
         method=f"Pearson's chi-square that all are alike; each against all others with Newcombe's interval, which holds for "
@@ -82,10 +95,9 @@ def shares(definition: Definition, path: Path, confidence: float) -> Finding:
         tell=_teller(definition, found, whole, points),
         tests=(Test(found.statistic, found.probability),),
         label=definition.each,
-        columns=(definition.things, "share", "against the others (percentage points)", "interval"),
+        columns=(definition.things, "share", "against the others, points", "interval"),
         rows=_rows(found, "share"),
-        axis="against all others, percentage points",
-        is_share=True,
+        is_drawn=True,
         null=0.0,
     )
 
@@ -116,7 +128,7 @@ def means(definition: Definition, path: Path, confidence: float) -> Finding:
         label=definition.each,
         columns=(definition.things, "mean", "against the others", "interval"),
         rows=_rows(found, definition.unit),
-        axis=f"{definition.called} against all others" + (f" ({definition.unit})" if definition.unit else ""),
+        is_drawn=True,
         null=0.0,
     )
 
@@ -137,7 +149,9 @@ def even(definition: Definition, path: Path, confidence: float) -> Finding:
             if of == part:
                 counts[name] = counts.get(name, 0.0) + float(n)
         if len(counts) < 2 or sum(counts.values()) < 5 * len(counts):
-            raise Unanswerable(f"{part or 'the whole'} has too few {definition.things} for its {definition.each}s.")
+            raise Unanswerable(
+                f"{part or 'the whole'} has too few {definition.things} for its {many(definition.each)}."
+            )
         rows, statistic, probability = uneven(list(counts), list(counts.values()), confidence=confidence)
         found.append((part, rows, Test(statistic, probability)))
 
@@ -163,8 +177,7 @@ def even(definition: Definition, path: Path, confidence: float) -> Finding:
             for part, rows, _ in found
             for name, n, value in rows
         ),
-        axis=f"share of {definition.things}",
-        is_share=True,
+        is_drawn=True,
     )
 
 
@@ -176,9 +189,7 @@ def _evenly(definition: Definition, part: str, rows: Sequence[tuple[str, float, 
         f"{last[0]}, {amount(last[2].value, 'share')} (interval {between(last[2], 'share')})"
     )
     if verdict.is_signal:
-        return (
-            f"{place}, {ends}; they are not spread evenly over the {len(rows)} {definition.each}s ({verdict.said()})."
-        )
+        return f"{place}, {ends}; they are not spread evenly over the {len(rows)} {many(definition.each)} ({verdict.said()})."
     return (
         f"{place}, no {definition.each} can be told apart from an equal share of {equal}; what differs is what chance gives: "
         f"{ends} ({verdict.said()})."
@@ -274,7 +285,7 @@ def _teller(
         clear = [group for group in found.groups if group.probability < limit]
         text = [
             whole,
-            f"It differs between the {len(found.groups)} {definition.each}s by more than chance gives ({verdict.said()}).",
+            f"It differs between the {len(found.groups)} {many(definition.each)} by more than chance gives ({verdict.said()}).",
         ]
         if not clear:
             return [*text, f"No single {definition.each} stands out against all others."]
@@ -287,7 +298,7 @@ def _teller(
 
 def _rows(found: Contrast, unit: str) -> tuple[Row, ...]:
     def gap(value: float) -> str:
-        return f"{value * 100:+.1f}" if unit == "share" else signed(value, unit)
+        return f"{value * 100:+.1f}".replace("-", MINUS) if unit == "share" else signed(value, unit)
 
     return tuple(
         Row(
@@ -309,4 +320,4 @@ def _limits(difference: Interval, unit: str) -> str:
 
 
 def _pooled(found: Contrast, definition: Definition) -> str:
-    return f" {found.pooled} {definition.each}s too small for it are taken together." if found.pooled else ""
+    return f" {found.pooled} {many(definition.each)} too small for it are taken together." if found.pooled else ""

@@ -107,8 +107,7 @@ def weekdays(definition: Definition, path: Path, confidence: float) -> Finding:
             )
             for day in range(7)
         ),
-        axis="off the mean of the seven weekdays",
-        is_share=True,
+        is_drawn=True,
         null=0.0,
         first=_date(days[0]),
         last=_date(days[-1]),

@@ -10,7 +10,7 @@ from expectations.words import count, percent
 from runner.insights import columns
 from runner.insights.columns import Unanswerable
 from runner.insights.definition import Definition
-from runner.insights.finding import Finding, Row, Test, Verdict, amount, between, capital, interval, signed
+from runner.insights.finding import Finding, Row, Test, Verdict, amount, between, capital, interval, many, signed
 from runner.insights.intervals import Interval, difference_of_ratios
 from runner.insights.intervals import ratio as ratio_of
 
@@ -36,9 +36,9 @@ def ratio(definition: Definition, path: Path, confidence: float) -> Finding:
         ]
 
     return Finding(
-        size=f"{count(float(bottoms.sum()))} {definition.things} in {count(len(tops))} {definition.each or 'row'}s",
+        size=f"{count(float(bottoms.sum()))} {definition.things} in {count(len(tops))} {many(definition.each or 'row')}",
         method=f"The sum of {top} over that of {bottom}. The interval is from how the ratio varies between "
-        f"the {definition.each or 'row'}s (linearised variance, Student's t), which are taken as independent.",
+        f"the {many(definition.each or 'row')} (linearised variance, Student's t), which are taken as independent.",
         tell=tell,
     )
 
@@ -60,12 +60,12 @@ def compare(definition: Definition, path: Path, confidence: float) -> Finding:
         ]
 
     return Finding(
-        size=f"{count(sum(sizes))} {definition.things} in {count(len(one[0]))} {definition.each or 'row'}s",
+        size=f"{count(sum(sizes))} {definition.things} in {count(len(one[0]))} {many(definition.each or 'row')}",
         method=f"Each a ratio of sums; their difference {definition.each or 'row'} by "
         f"{definition.each or 'row'}, so that what moves both does not count (linearised variance, Student's t); "
-        f"{definition.each or 'row'}s are taken as independent. Intervals: {confidence * 100:g} %.",
+        f"{many(definition.each or 'row')} are taken as independent. Intervals: {confidence * 100:g} %.",
         tell=tell,
-        tests=(Test(f"t test of the difference over {len(one[0])} {definition.each or 'row'}s", probability),),
+        tests=(Test(f"t test of the difference over {len(one[0])} {many(definition.each or 'row')}", probability),),
         label="",
         columns=(definition.things, definition.called, "interval"),
         rows=tuple(
@@ -76,7 +76,7 @@ def compare(definition: Definition, path: Path, confidence: float) -> Finding:
             )
             for part, size, value in zip((first, second), sizes, values, strict=True)
         ),
-        axis=definition.called,
+        is_drawn=True,
     )
 
 

@@ -43,7 +43,7 @@ def distribution(definition: Definition, path: Path, confidence: float) -> Findi
             f"{amount(q3, unit)}, nine in ten between {amount(found[0][1].value, unit)} and {amount(found[4][1].value, unit)}.",
             f"The largest is {amount(float(ordered[-1]), unit)}; "
             + (
-                f"{count(beyond)} ({percent(beyond / len(ordered))}) are above {amount(fence, unit)}, where Tukey's rule "
+                f"{count(beyond)} ({percent(beyond / len(ordered))}) {'is' if beyond == 1 else 'are'} above {amount(fence, unit)}, where Tukey's rule "
                 "begins to call values outliers."
                 if beyond
                 else "none is an outlier by Tukey's rule."
@@ -55,7 +55,7 @@ def distribution(definition: Definition, path: Path, confidence: float) -> Findi
                 number = int((sign * ordered > sign * limit).sum())
                 part = share(number, len(ordered), confidence)
                 text.append(
-                    f"{count(number)} of {count(len(ordered))} are {key} {amount(limit, unit)}, {amount(part.value, 'share')}."
+                    f"{count(number)} of {count(len(ordered))} {'is' if number == 1 else 'are'} {key} {amount(limit, unit)}, {amount(part.value, 'share')}."
                 )
         if without:
             text.append(f"{count(without)} {definition.things} have no value and are not counted.")

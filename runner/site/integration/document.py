@@ -109,20 +109,6 @@ class Document:
     sections: tuple[Section, ...]
 
 
-def plural(number: int, word: str) -> str:
-    """Returns a count with its word: "1 table", "12 tables"."""
-    return f"{number:,} {word if number == 1 else many(word)}"
-
-
-def many(word: str) -> str:
-    """Returns the plural of a regular noun, or of "analysis"."""
-    if word.endswith("ysis"):
-        return f"{word[:-2]}es"
-    if word.endswith("y") and word[-2] not in "aeiou":
-        return f"{word[:-1]}ies"
-    return f"{word}s"
-
-
 def some(words: Sequence[str], most: int = 8) -> str:
     """Returns the first words of a list, and how many more there are."""
     if len(words) <= most:

@@ -15,7 +15,7 @@ def drawn(finding: Finding) -> list[str]:
     The upright line is where values would be if there was nothing to find.
     """
     values = [row.value for row in finding.rows if row.value is not None]
-    if not finding.axis or len(values) != len(finding.rows) or not values:
+    if not finding.is_drawn or len(values) != len(finding.rows) or not values:
         return []
     ends = [end for one in values for end in (one.low, one.high)] + ([finding.null] if finding.null is not None else [])
     low, high = min(ends), max(ends)

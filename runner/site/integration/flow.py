@@ -8,10 +8,11 @@ from typing import Any
 
 from expectations.words import size
 from runner import delta
+from runner.insights.finding import plural
 from runner.model import Model, SourceTable
 from runner.site.address import address_of
 from runner.site.facts import Facts
-from runner.site.integration.document import Flow, Link, Paragraph, Section, Step, Table, plural
+from runner.site.integration.document import Flow, Link, Paragraph, Section, Step, Table
 from runner.site.integration.standing import Said
 from runner.warehouse import is_view
 

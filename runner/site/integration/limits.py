@@ -7,9 +7,10 @@ from typing import Any
 
 from expectations.words import duration, percent
 from runner.insights.answer import Insight
+from runner.insights.finding import plural
 from runner.model import Model
 from runner.site.facts import Facts
-from runner.site.integration.document import Items, Paragraph, Section, plural, some
+from runner.site.integration.document import Items, Paragraph, Section, some
 
 _THIN = 0.5  # a field that fewer records have is named
 

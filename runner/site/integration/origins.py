@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from runner.insights.answer import Insight
+from runner.insights.finding import plural
 from runner.lineage.columns import Field
 from runner.model import Model, SourceTable
 from runner.site.address import address_of
 from runner.site.facts import Facts
-from runner.site.integration.document import Link, Paragraph, Section, Table, plural, some
+from runner.site.integration.document import Link, Paragraph, Section, Table, some
 from runner.site.integration.standing import Said
 
 _FOLDER = "marts"  # dbt's word for models that people read
@@ -57,6 +58,7 @@ def sources(facts: Facts, models: Sequence[Model]) -> Section:
                 columns=("analysis", "store", "collection or table", "columns made of it", "fields", "which"),
                 rows=tuple(rows),
                 numeric=frozenset({3, 4}),
+                is_folded=True,
             )
         )
     if unknown:
@@ -124,5 +126,6 @@ def methods(facts: Facts, models: Sequence[Model], said: Said) -> Section:
         columns=("analysis", "what it is", "file", "rules", "such as"),
         rows=tuple(rows),
         numeric=frozenset({3}),
+        is_folded=True,
     )
     return Section("Method", "method", (Paragraph(text), table) if rows else (Paragraph(text),))

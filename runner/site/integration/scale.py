@@ -11,11 +11,12 @@ from typing import Any
 
 from expectations.words import count, duration, figure, size
 from runner import delta
+from runner.insights.finding import plural
 from runner.model import Model
 from runner.records import RunRecord
 from runner.site.address import address_of
 from runner.site.facts import Facts
-from runner.site.integration.document import Block, Link, Paragraph, Section, Table, plural
+from runner.site.integration.document import Block, Link, Paragraph, Section, Table
 from runner.site.integration.flow import Station
 
 _SIZES_APART = 2.0  # how many times the largest input must be the smallest one to say how time grows

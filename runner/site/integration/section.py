@@ -9,10 +9,10 @@ from typing import Any
 from runner import delta
 from runner.insights.answer import answer, observed
 from runner.insights.definition import read_questions
-from runner.insights.finding import listed
+from runner.insights.finding import listed, many, plural
 from runner.jinja.render import scrubbed
 from runner.site.facts import Facts
-from runner.site.integration.document import Block, Document, Items, Paragraph, Section, plural, some
+from runner.site.integration.document import Block, Document, Items, Paragraph, Section, some
 from runner.site.integration.drawing import drawn
 from runner.site.integration.flow import Station, flow, stations
 from runner.site.integration.limits import limits
@@ -34,7 +34,7 @@ def pages(facts: Facts) -> Iterator[Page | File]:
         title=document.title,
         section="report",
         template="integration/report.html.jinja",
-        values={"document": document, "kind_of": lambda block: type(block).__name__, "drawn": drawn},
+        values={"document": document, "kind_of": lambda block: type(block).__name__, "drawn": drawn, "many": many},
         styles=("assets/report.css",),
         entries=tuple(
             Entry(kind="report", name=section.title, address=f"{PATH}#{section.anchor}", detail=document.title)

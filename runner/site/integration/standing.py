@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from expectations.history import results
+from runner.insights.finding import plural
 from runner.model import Model, SourceTable
 from runner.names import CHECK_RESULTS
 from runner.site.facts import Facts
-from runner.site.integration.document import Block, Items, Paragraph, Section, Table, plural
+from runner.site.integration.document import Block, Items, Paragraph, Section, Table
 
 _COLUMNS = (
     "run_id", "run_at", "model", "title", "severity", "status", "observed", "message", "cause", "is_published", "row_count",

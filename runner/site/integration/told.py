@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from runner.insights.answer import Insight, signals
 from runner.insights.definition import Questions
+from runner.insights.finding import plural
 from runner.site.address import address_of
 from runner.site.facts import Facts
-from runner.site.integration.document import Block, Link, Paragraph, Section, Told, plural
+from runner.site.integration.document import Block, Link, Paragraph, Section, Told
 from runner.site.integration.standing import Said
 
 Days = tuple[datetime.date, datetime.date]
@@ -62,8 +63,11 @@ def _notes(facts: Facts, insight: Insight, said: Said) -> tuple[str, ...]:
     notes = [insight.definition.note] if insight.definition.note else []
     if insight.finding is None:
         return tuple(notes)
-    warned = [one for one in said.of(insight.node.label) if one.status == "warn"]
-    notes += [f"A check warns: {one.title}: {' '.join(one.message.split())}" for one in warned]
+    behind = (insight.node.unique_id, *facts.project.graph.parents(insight.node.unique_id))
+    for node in (facts.project.node(name) for name in behind):
+        about = "" if node is insight.node else f" of {node.label}, which it is made of,"
+        warned = [one for one in said.of(node.label) if one.status in ("warn", "fail")]
+        notes += [f"A check{about} {one.status}s: {one.title}: {' '.join(one.message.split())}" for one in warned]
     if facts.standing(insight.node) == "stale":
         notes.append(f"{insight.node.label} is behind what it is made of: this is of its last build.")
     return tuple(notes)

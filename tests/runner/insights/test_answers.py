@@ -140,7 +140,7 @@ def test_the_group_that_differs_is_named_with_its_interval(write: Write, tiny: d
     assert found.sentences[2].startswith(
         "What stands out: desk 22 %, +14.4 percentage points against the others (interval "
     )
-    assert "phone 5.0 %, -11.9 percentage points" in found.sentences[2]
+    assert "phone 5.0 %, \N{MINUS SIGN}11.9 percentage points" in found.sentences[2]
     assert "tablet" not in found.sentences[2]
     assert found.is_signal
 
@@ -150,7 +150,7 @@ def test_groups_alike_are_not_ranked(write: Write, tiny: dict[str, str]) -> None
     [found] = told(project_with(write, tiny, DEVICES, {"visits": visits}))
     assert found.sentences[1].startswith(
         "No device can be told apart from the others: differences like these are what chance gives (chi-square 0.4 on 2 "
-        "degrees of freedom, p = 0.82). The largest: desk 14 %, +1.3 percentage points against the others (interval -3.5 to +6.6)."
+        "degrees of freedom, p = 0.82). The largest: desk 14 %, +1.3 percentage points against the others (interval \N{MINUS SIGN}3.5 to +6.6)."
     )
     assert not found.is_signal
 
@@ -174,7 +174,7 @@ def test_rankings_say_whether_they_carry_signal(write: Write, tiny: dict[str, st
     assert "The ranking carries no signal" in none.sentences[1]
     leader = names[int(np.argmax(chance))]
     assert none.sentences[2].startswith(
-        f"{leader} leads with {chance.max()}; of 50 equal products, the luckiest would have 26 to 35."
+        f"{leader} leads with {chance.max()}; of 50 equal products, the luckiest would have 26 to 35, so its lead is no more than luck gives. By lot alone, 2 of the "
     )
     skewed = (400 / np.arange(1, 51)).round().astype(int)
     write_deltalake(
@@ -183,6 +183,31 @@ def test_rankings_say_whether_they_carry_signal(write: Write, tiny: dict[str, st
     [some] = told(project)
     assert "The ranking carries signal" in some.sentences[1]
     assert some.sentences[2].startswith("p00 leads with 400;")
+
+
+def test_a_ranking_is_asked_once_more_without_what_is_apart(write: Write, tiny: dict[str, str]) -> None:
+    report = """
+        insights:
+          - name: top
+            kind: ranking
+            model: products
+            label: product
+            count: orders
+            things: orders
+            apart: {called: what was sold out, model: stock, key: product, where: {is_out: true}}
+        """
+    names = [f"p{place:02d}" for place in range(50)]
+    orders = np.random.default_rng(4).poisson(20, 50)
+    orders[:4] = 0
+    stock = {"product": names, "is_out": [place < 4 for place in range(50)]}
+    project = project_with(write, tiny, report, {"products": {"product": names, "orders": orders}, "stock": stock})
+    [found] = told(project)
+    assert "The ranking carries signal" in found.sentences[1]
+    assert found.sentences[2].startswith(
+        "Without what was sold out, 46 products are left, and they differ no more than chance gives: what differs is who is left "
+        "out (variance over mean 1.18;"
+    )
+    assert [one.is_signal for one in found.verdicts] == [True, False]
 
 
 def test_pairs_are_consistent_with_chance_or_not(write: Write, tiny: dict[str, str]) -> None:
@@ -228,7 +253,7 @@ def test_two_populations_are_compared(write: Write, tiny: dict[str, str]) -> Non
     project = project_with(write, tiny, report, {"daily": columns})
     [found] = told(project)
     assert found.sentences[0].startswith(
-        "Order value is lower for orders in a session than for others: 768 against 1,103, 30 % less (-336, 95 "
+        "Order value is lower for orders in a session than for others: 768 against 1,103, 30 % less (\N{MINUS SIGN}336, 95 "
     )
     assert found.sentences[1].startswith("Orders in a session are ")
 

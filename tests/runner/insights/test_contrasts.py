@@ -12,6 +12,7 @@ from runner.insights.contrasts import (
     design_effect,
     dispersion,
     holm,
+    poisson_tails,
     repeated,
     uneven,
 )
@@ -74,6 +75,11 @@ def test_dispersion_by_hand() -> None:
     assert (found.mean, found.index) == (5, pytest.approx(20 / 3 / 5))
     assert found.statistic == "chi-square 4 on 3 degrees of freedom"
     assert found.real == pytest.approx(0.25)
+
+
+def test_poisson_tails_by_hand() -> None:
+    tails = poisson_tails(np.array([0.0, 1.0, 2.0]), np.array([1.0, 1.0, 1.0]))
+    assert tails == pytest.approx([1, 1 - np.exp(-1), 1 - 2 * np.exp(-1)])
 
 
 def test_uneven_counts_come_greatest_first() -> None:

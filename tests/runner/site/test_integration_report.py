@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from textwrap import dedent
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from deltalake import CommitProperties, write_deltalake
 
 from expectations.history import results
+from runner.cli.report import report_command
+from runner.insights.finding import plural
 from runner.names import CHECK_RESULTS
 from runner.project.parse import load_project
 from runner.quality import load_quality
 from runner.site.facts import Facts
-from runner.site.integration.document import plural, some
+from runner.site.integration.document import some
 from runner.site.integration.markdown import escaped
 from runner.site.integration.scale import Built, growth
 from runner.site.write import write_site
 
-if TYPE_CHECKING:
-    from tests.runner.conftest import Write
-
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 TAKEN = datetime.now(UTC) - timedelta(seconds=10)
-Shop = Callable[..., Facts]
 
 FILES = {
     "project.yml": """
@@ -78,25 +78,35 @@ FILES = {
 }
 
 
-@pytest.fixture
-def shop(write: Write) -> Shop:
-    """Builds the corner shop: landed, built, checked; `status` is what the newest check said."""
+def build(
+    root: Path, *, status: str = "pass", is_published: bool = True, without: tuple[str, ...] = (), built: bool = True
+) -> Facts:
+    """Builds the corner shop: landed, built, checked.
 
-    def build(
-        *, status: str = "pass", is_published: bool = True, without: tuple[str, ...] = (), built: bool = True
-    ) -> Facts:
-        root = write({name: text for name, text in FILES.items() if name not in without})
-        project = load_project(root)
-        if built:
-            _land(root)
-            towns = [["Ayr", "Bray", "Cork"][place % 3] for place in range(60)]
-            rows = {"town": towns, "buyer_id": list(range(60)), "spend": [10.0 + place % 7 for place in range(60)]}
-            write_deltalake(str(root / "warehouse/marts/town_sales"), pa.table(rows))
-            results.append(CHECK_RESULTS.path(project.warehouse), [_result(status, is_published=is_published)])
-            _record(root)
-        return Facts(project=project, quality=load_quality(project), now=NOW)
+    Args:
+        status: what the newest check said.
+        without: files that are left out.
+    """
+    for name, text in FILES.items():
+        if name not in without:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(dedent(text).lstrip(), encoding="utf-8")
+    project = load_project(root)
+    if built:
+        _land(root)
+        towns = [["Ayr", "Bray", "Cork"][place % 3] for place in range(60)]
+        rows = {"town": towns, "buyer_id": list(range(60)), "spend": [10.0 + place % 7 for place in range(60)]}
+        write_deltalake(str(root / "warehouse/marts/town_sales"), pa.table(rows))
+        results.append(CHECK_RESULTS.path(project.warehouse), [_result(status, is_published=is_published)])
+        _record(root)
+    return Facts(project=project, quality=load_quality(project), now=NOW)
 
-    return build
+
+@pytest.fixture(scope="module")
+def well(tmp_path_factory: pytest.TempPathFactory) -> tuple[Facts, str, str]:
+    """The shop in which all is well, with its page and its Markdown."""
+    facts = build(tmp_path_factory.mktemp("well"))
+    return facts, *pages(facts)
 
 
 def _land(root: Path) -> None:
@@ -155,8 +165,8 @@ def part(markdown: str, title: str) -> str:
     return markdown.split(f"## {title}\n\n")[1].split("\n## ")[0].strip()
 
 
-def test_the_overview_says_what_is_there_and_as_of_when(shop: Shop) -> None:
-    _, text = pages(shop())
+def test_the_overview_says_what_is_there_and_as_of_when(well: tuple[Facts, str, str]) -> None:
+    _, _, text = well
     assert part(text, "Overview") == (
         "corner reads 1 table of MongoDB and builds 2 tables and views of them. 2 of these 3 stand in the warehouse, 1 of them "
         "landed; its tables hold 120 rows.\n\n"
@@ -165,15 +175,15 @@ def test_the_overview_says_what_is_there_and_as_of_when(shop: Shop) -> None:
     )
 
 
-def test_sources_are_followed_to_fields_of_the_store(shop: Shop) -> None:
-    _, text = pages(shop())
+def test_sources_are_followed_to_fields_of_the_store(well: tuple[Facts, str, str]) -> None:
+    _, _, text = well
     assert part(text, "Sources of each analysis").splitlines()[-1] == (
         "| town\\_sales | MongoDB | sales | 3 | 3 | buyer.id, buyer.town, total |"
     )
 
 
-def test_the_method_is_what_the_property_file_says(shop: Shop) -> None:
-    page, text = pages(shop())
+def test_the_method_is_what_the_property_file_says(well: tuple[Facts, str, str]) -> None:
+    _, page, text = well
     assert part(text, "Method").splitlines()[-1] == (
         "| town\\_sales | What each \\<b\\>buyer\\</b\\> spends, by town. One row per sale. | models/marts/town\\_sales.sql | 1 | "
         "spend is positive |"
@@ -181,8 +191,8 @@ def test_the_method_is_what_the_property_file_says(shop: Shop) -> None:
     assert "What each &lt;b&gt;buyer&lt;/b&gt; spends" in page
 
 
-def test_the_flow_counts_tables_and_rows(shop: Shop) -> None:
-    page, text = pages(shop())
+def test_the_flow_counts_tables_and_rows(well: tuple[Facts, str, str]) -> None:
+    _, page, text = well
     steps = part(text, "Data flow").splitlines()
     assert steps[2] == "1. **stores**: MongoDB: 1 table, 61 records read"
     assert steps[3].startswith("2. **landed**: 1 table, 60 rows; ")
@@ -191,8 +201,8 @@ def test_the_flow_counts_tables_and_rows(shop: Shop) -> None:
     assert page.count("<li><strong>") == 5
 
 
-def test_insights_are_sentences_of_numbers(shop: Shop) -> None:
-    page, text = pages(shop())
+def test_insights_are_sentences_of_numbers(well: tuple[Facts, str, str]) -> None:
+    _, page, text = well
     told = part(text, "Insights")
     assert told.startswith(
         "2 of 2 questions could be answered, with 1 test against chance: none finds more than chance gives. All are judged"
@@ -217,8 +227,8 @@ def test_insights_are_sentences_of_numbers(shop: Shop) -> None:
         ),
     ],
 )
-def test_what_failed_its_checks_is_left_out_with_the_reason(shop: Shop, state: dict[str, Any], reason: str) -> None:
-    page, text = pages(shop(**state))
+def test_what_failed_its_checks_is_left_out_with_the_reason(tmp_path: Path, state: dict[str, Any], reason: str) -> None:
+    page, text = pages(build(tmp_path, **state))
     assert text.count(f"Left out: {escaped(reason)}") == 2
     assert "The median spend" not in text
     assert page.count('<span class="badge warn">left out</span>') == 2
@@ -226,22 +236,22 @@ def test_what_failed_its_checks_is_left_out_with_the_reason(shop: Shop, state: d
     assert "1 check of 1 table, each by the newest run that asked it: 1 failed, 0 warned, 0 passed." in text
 
 
-def test_a_warning_stands_beside_the_insight(shop: Shop) -> None:
-    _, text = pages(shop(status="warn"))
+def test_a_warning_stands_beside_the_insight(tmp_path: Path) -> None:
+    _, text = pages(build(tmp_path, status="warn"))
     assert "- A check warns: spend is positive: 3 of 60 rows have a spend below 0." in text
     assert "The median spend" in text
 
 
-def test_speed_is_what_records_say_and_no_more(shop: Shop) -> None:
-    _, text = pages(shop())
+def test_speed_is_what_records_say_and_no_more(well: tuple[Facts, str, str]) -> None:
+    _, _, text = well
     scale = part(text, "Scale, as measured")
     assert "| town\\_sales | 1 | 60 | 60 | 2 s | 30 | one size |" in scale
     assert "how time grows with data is not known from these records, and nothing is extrapolated." in scale
     assert "brought 61 records into 1 table; its last commit stood " in scale
 
 
-def test_limits_are_those_of_the_landing(shop: Shop) -> None:
-    _, text = pages(shop())
+def test_limits_are_those_of_the_landing(well: tuple[Facts, str, str]) -> None:
+    _, _, text = well
     limits = part(text, "Limits").splitlines()
     assert limits[0] == "- till.sales: this server has no snapshots."
     assert limits[1] == "- 1 record of till.sales, 1.6 % of those read, could not be decoded and is in no figure here."
@@ -249,8 +259,8 @@ def test_limits_are_those_of_the_landing(shop: Shop) -> None:
     assert limits[3] == "- till.sales: fewer than half of 60 records have buyer (33 %)."
 
 
-def test_a_project_that_asks_nothing_and_built_nothing_has_a_report_all_the_same(shop: Shop) -> None:
-    page, text = pages(shop(without=("report.yml",), built=False))
+def test_a_project_that_asks_nothing_and_built_nothing_has_a_report_all_the_same(tmp_path: Path) -> None:
+    page, text = pages(build(tmp_path, without=("report.yml",), built=False))
     assert part(text, "Insights") == (
         "This project asks nothing of its tables: it has no report.yml. docs/integration-report.md says how to write one."
     )
@@ -258,6 +268,14 @@ def test_a_project_that_asks_nothing_and_built_nothing_has_a_report_all_the_same
     assert "No check has been recorded: nothing is known of the quality of the data." in text
     assert "No build of a table is recorded, so no speed is known." in text
     assert "<h1>Analytics integration report</h1>" in page
+
+
+def test_run_report_prints_what_the_site_has(well: tuple[Facts, str, str]) -> None:
+    facts, _, text = well
+    done = CliRunner().invoke(report_command, ["--project-dir", str(facts.project.root)])
+    assert done.exit_code == 0
+    without_time = re.compile(r"written [-0-9]+ [:0-9]+ UTC")
+    assert without_time.sub("", done.stdout) == without_time.sub("", text)
 
 
 def test_growth_is_a_power_of_what_was_read() -> None:
