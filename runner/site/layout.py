@@ -31,7 +31,7 @@ def rendered(page: Page, *, pages: frozenset[str], common: Mapping[str, Any]) ->
     """Returns a page as HTML.
 
     Args:
-        pages: the paths of all pages, so that nothing links to one that is not there.
+        pages: the paths of all pages and files of sections, so that nothing links to one that is not there.
         common: what every template may use: `project` (its name), `target`, `written_at`.
 
     Templates have besides: `page`; `href(address)`, the link to an address of the site; `has(address)`, whether there is

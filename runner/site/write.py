@@ -63,7 +63,7 @@ def write_site(facts: Facts, folder: Path | None = None) -> Path:
 def _write(facts: Facts, folder: Path) -> None:
     parts = [part for section in SECTIONS for part in section(facts)]
     pages = [part for part in parts if isinstance(part, Page)]
-    paths = frozenset(page.path for page in pages)
+    paths = frozenset(part.path for part in parts)
     common = {
         "project": facts.project.files.name,
         "target": facts.project.files.target.name,

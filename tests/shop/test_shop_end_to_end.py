@@ -69,6 +69,8 @@ def test_the_demo_is_green_and_its_figures_repeat(place: Callable[[str], Workpla
     code, said = shop.run("demo", "--sessions", "4000")
     assert code == 0, said
     assert len(figures(said)) == 4
+    assert "     Site: target/site/index.html\n" in said
+    assert "All 48 tables stand as they should" in (shop.root / "target/site/index.html").read_text(encoding="utf-8")
     again, repeated = shop.run("demo", "--sessions", "4000")
     assert again == 0, repeated
     assert figures(repeated) == figures(said)

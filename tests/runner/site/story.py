@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from expectations.result import CheckResult, SuiteResult
@@ -16,11 +17,12 @@ from runner.quality.history import keep_results
 from runner.records import Invocation, write_record
 from runner.site.facts import Facts
 from runner.site.write import write_site
+from tests.runner.state.conftest import FILES as PROJECT
+from tests.runner.state.conftest import Settled, stands
 
 if TYPE_CHECKING:
     from expectations.definition import Level
     from runner.execute import Status
-    from tests.runner.state.conftest import Settled
 
 BEGAN = datetime(2026, 11, 16, 8, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -36,6 +38,15 @@ FILES = {
         "     depends_on: [\"ref('report')\"]}\n"
     ),
 }
+
+
+def story(root: Path) -> Project:
+    """Writes the whole story into a folder; returns its project."""
+    for name, text in PROJECT.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text), encoding="utf-8")
+    return told(stands(root))
 
 
 def told(settled: Settled, *, days: int = 5, bad: bool = True) -> Project:

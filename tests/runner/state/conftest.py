@@ -129,7 +129,12 @@ class Settled:
 @pytest.fixture
 def settled(write: Write) -> Settled:
     """A source, a view over it, a table over the view, a table over that: all as of one run."""
-    found = Settled(write(FILES))
+    return stands(write(FILES))
+
+
+def stands(root: Path) -> Settled:
+    """Leaves the tables of the project in a folder as one run would."""
+    found = Settled(root)
     found.rows("shop/orders", 1, 2)
     found.judge("shop.orders")
     for name in ("stg_orders", "totals", "report"):
