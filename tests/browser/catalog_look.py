@@ -37,18 +37,17 @@ def searched(page: Page, words: str) -> list[str]:
 
 
 def look_at_pages(browser: Browser, site: Path, seen: dict[str, Any]) -> None:
-    for name in PAGES:
-        found: dict[str, Any] = {}
-        for scheme, width in (("light", 1280), ("dark", 360)):
-            page = opened(
-                browser, (site / name).as_uri(), seen, viewport={"width": width, "height": 800}, color_scheme=scheme
-            )
+    for scheme, width in (("light", 1280), ("dark", 360)):
+        view = {"width": width, "height": 800}
+        page = opened(browser, (site / PAGES[0]).as_uri(), seen, viewport=view, color_scheme=scheme)
+        for name in PAGES:
+            page.goto((site / name).as_uri(), wait_until="load")
             folded = page.evaluate(BEYOND)
             page.evaluate(UNFOLD)
             judged = violations(page) if width in JUDGED.get(name, ()) else []
-            found[f"{scheme}-{width}"] = {"beyond": [folded, page.evaluate(BEYOND)], "axe": judged}
-            page.context.close()
-        seen["pages"][name] = found
+            found = {"beyond": [folded, page.evaluate(BEYOND)], "axe": judged}
+            seen["pages"].setdefault(name, {})[f"{scheme}-{width}"] = found
+        page.context.close()
 
 
 def search(browser: Browser, site: Path, seen: dict[str, Any]) -> dict[str, Any]:

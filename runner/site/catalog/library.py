@@ -13,7 +13,7 @@ from runner.records import RunRecord
 from runner.site.address import Node, address_of, way
 from runner.site.catalog.hidden import Hidden
 from runner.site.catalog.highlight import highlighted, links_of_sql, links_of_template
-from runner.site.catalog.verdicts import Check, Results, checks_of, read_results
+from runner.site.catalog.verdicts import Check, Results, checks_of, results_of
 from runner.site.facts import Facts, Standing
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ class Library:
 
     @cached_property
     def runs(self) -> Mapping[str, Sequence[tuple[RunRecord, Mapping[str, Any]]]]:
-        """By unique id: the newest runs that a node took part in, and what the record says of it."""
+        """By unique id: the target's newest runs that a node took part in, and what the record says of it."""
         found: dict[str, list[tuple[RunRecord, Mapping[str, Any]]]] = {}
         for record in self.facts.records:
-            for node in record.nodes:
+            for node in record.nodes if record.target == self.facts.project.files.target.name else ():
                 of = found.setdefault(node["unique_id"], [])
                 if len(of) < RUNS:
                     of.append((record, node))
@@ -53,7 +53,7 @@ class Library:
 
     @cached_property
     def results(self) -> Results:
-        return read_results(self.facts.project)
+        return results_of(self.facts.past)
 
     @cached_property
     def checks(self) -> Mapping[str, list[Check]]:
@@ -91,6 +91,35 @@ class Library:
     @cached_property
     def _standings(self) -> dict[str, Standing]:
         return {}
+
+    def described(self, node: Model | SourceTable, column: str) -> tuple[str, str]:
+        """Returns a column's description, and where it is taken from: a column of equal values, or empty for its own.
+
+        A column that is a copy of another and has no description means what the other means.
+        """
+        known = self._described.get(node.unique_id, {}).get(column.lower())
+        if known:
+            return known, ""
+        at, name = node.unique_id, column
+        while (origin := self._copied(at, name)) is not None:
+            at, name = origin
+            if known := self._described.get(at, {}).get(name.lower()):
+                return known, f"{self.nodes[at].label}.{name}"
+        return "", ""
+
+    def _copied(self, unique_id: str, column: str) -> tuple[str, str] | None:
+        """Returns the one column that a column is a copy of: unique id and name; None where there is no such."""
+        lineage = self.facts.lineage
+        if column not in lineage.columns.get(unique_id, {}):
+            return None
+        origins = list(lineage.parents(unique_id, column))
+        if len(origins) != 1 or not origins[0].is_copy or len(origins[0].path) != 1 or origins[0].table == unique_id:
+            return None
+        return origins[0].table, origins[0].column
+
+    @cached_property
+    def _described(self) -> Mapping[str, Mapping[str, str]]:
+        return {node.unique_id: {one.name.lower(): one.description for one in node.columns} for node in self.tables}
 
     @cached_property
     def macros(self) -> Mapping[str, Macro]:

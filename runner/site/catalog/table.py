@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from deltalake.exceptions import DeltaError
 
 from expectations.reports.document import plain
-from expectations.reports.tables import cell
+from expectations.reports.tables import DUMPER, cell
 from runner import delta
 from runner.compile import compile_model, compiled_path
 from runner.errors import ProjectError
 from runner.explain import first_words
 from runner.jinja.database import NeedsSparkError
-from runner.model import Column, Model, SourceTable, UnitTest
+from runner.model import Column, Model, Rows, SourceTable, UnitTest
 from runner.site.address import column_anchor
 from runner.site.catalog.library import Library, folder_of, kind_of
 from runner.site.catalog.markup import first_sentence, rendered, rendered_line
@@ -27,7 +28,7 @@ from runner.site.facts import Standing
 from runner.site.graph.columns import origins_of
 from runner.site.page import Entry, Page
 from runner.state.commits import Commit
-from runner.warehouse import is_view
+from runner.warehouse import exists, is_view
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -36,6 +37,7 @@ STYLES = ("assets/catalog.css",)
 SCRIPTS = ("assets/catalog.js",)
 SAMPLE = 10  # rows
 _LONG_TYPE = 40  # characters from which a type is folded
+_FEW = 3  # columns of a check that is shown at each of them
 _GRAIN = re.compile(r"\b(one row (?:per|for|a|an)\b[^.\n]*)", re.IGNORECASE)
 # Settings that stand elsewhere on the page.
 _TOLD = {"tags", "meta", "description", "group", "enabled", "materialized", "docs"}
@@ -58,7 +60,7 @@ class Row:
     standing: Standing
     rows: int | None
     size: int | None
-    changed_at: Any
+    changed_at: datetime | None
     failed: int
     warned: int
     checks: int
@@ -73,6 +75,7 @@ class ColumnRow:
     Attributes:
         depth: 0 for a column, more for what lies in it.
         outline: the type over several lines, where it is long; else empty.
+        taken_from: the column whose description it is, where it has none of its own.
         nulls: the share of rows without a value, 0 to 1; None where nobody knows.
         least, greatest: the ends of its values in words.
         distinct: what is known of the number of its values, in words.
@@ -85,6 +88,7 @@ class ColumnRow:
     type: str
     outline: str
     description: Markup | str
+    taken_from: str
     tags: tuple[str, ...]
     rules: tuple[str, ...]
     checks: tuple[Check, ...]
@@ -126,9 +130,7 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
         standing=standing,
         rows=stored.rows if stored else None,
         size=stored.size if stored else None,
-        changed_at=next((one.commit.at for one in stored.versions if one.commit.changes_rows), None)
-        if stored
-        else None,
+        changed_at=_changed_at(library, node, stored),
         failed=sum(check.status == "fail" for check in checks),
         warned=sum(check.status == "warn" for check in checks),
         checks=len(checks),
@@ -176,7 +178,7 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
             "neighbours": _neighbours(library, node),
             "macros": [library.macros[name] for name in getattr(node, "macros", ()) if name in library.macros],
         },
-        entries=tuple(_entries(node, kind, path, columns, checks)),
+        entries=tuple(_entries(library, node, kind, path, columns, checks)),
     )
     return page, row
 
@@ -214,7 +216,9 @@ def _why(library: Library, node: Model | SourceTable, standing: Standing) -> lis
     facts = library.facts
     _, said = facts.last_seen.get(node.unique_id, (None, {}))
     if standing in ("failed", "skipped"):
-        return [text for text in (str(said.get("message") or ""), str(said.get("why") or "")) if text][:1]
+        texts = [text for text in (str(said.get("message") or ""), str(said.get("why") or "")) if text][:1]
+        kept = said.get("status") == "withheld" and exists(node.table.path(facts.project.warehouse))
+        return [*texts, "It was withheld: readers keep what was published before."] if kept else texts
     if isinstance(node, SourceTable):
         if standing == "missing":
             return [f"It has not been landed. Land it: run ingest {node.label}"]
@@ -222,6 +226,29 @@ def _why(library: Library, node: Model | SourceTable, standing: Standing) -> lis
         return [found.message] if found is not None and found.message else []
     planned = facts.plan.get(node.unique_id)
     return [reason.text for reason in planned.reasons] if planned is not None and standing != "fresh" else []
+
+
+def _changed_at(library: Library, node: Model | SourceTable, stored: Stored | None) -> datetime | None:
+    """Returns when a table's rows changed last, or a view was published."""
+    if stored:
+        return next((one.commit.at for one in stored.versions if one.commit.changes_rows), None)
+    planned = library.facts.plan.get(node.unique_id)
+    return planned.decision.published_at if planned is not None else None
+
+
+def _written_rows(test: UnitTest) -> str:
+    """Returns what a unit test gives and expects, as YAML."""
+
+    def rows(of: Rows) -> Any:
+        return list(plain(list(of.mappings))) if of.format == "dict" else of.text or of.fixture
+
+    told = {
+        "given": {name: rows(of) for name, of in test.given},
+        "expect": rows(test.expect) if test.text is None else test.text,
+    }
+    return str(
+        yaml.dump(told, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None)
+    ).strip()
 
 
 def _settings(node: Model | SourceTable) -> str:
@@ -233,7 +260,7 @@ def _settings(node: Model | SourceTable) -> str:
     meta = {key: plain(value) for key, value in node.meta.items()}
     if meta:
         told["meta"] = meta
-    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100).strip() if told else ""
+    return str(yaml.dump(told, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=100)).strip() if told else ""
 
 
 def _columns(
@@ -248,7 +275,8 @@ def _columns(
     names += [column.name for column in node.columns if column.name.lower() not in seen]
     for name in names:
         column = promised.get(name.lower())
-        own = tuple(check for check in checks if name in check.columns)
+        own = tuple(check for check in checks if name in check.columns and _is_close(check))
+        description, taken_from = library.described(node, name)
         is_hidden = library.hidden.is_hidden(node, name)
         figures = stored.figures.get(name) if stored else None
         kind = there.get(name) or (column.data_type if column else None) or ""
@@ -260,6 +288,8 @@ def _columns(
             figures=figures,
             rows=stored.rows if stored else None,
             is_hidden=is_hidden,
+            description=description,
+            taken_from=taken_from,
             is_key=name in (node.key if isinstance(node, SourceTable) else node.config.unique_key),
             remark=_remark(column, there, name) if stored else "",
         )
@@ -275,6 +305,11 @@ def _columns(
                     is_hidden=is_hidden,
                     depth=1 + field.count(".") - name.count(".") - 1,
                 )
+
+
+def _is_close(check: Check) -> bool:
+    """Whether a check stands at its columns: of one about many, only where it found something."""
+    return len(check.columns) <= _FEW or check.status in ("fail", "warn")
 
 
 def _remark(column: Column | None, there: Mapping[str, str], name: str) -> str:
@@ -300,6 +335,8 @@ def _column(
     figures: Figures | None,
     rows: int | None,
     is_hidden: bool,
+    description: str = "",
+    taken_from: str = "",
     is_key: bool = False,
     remark: str = "",
     depth: int = 0,
@@ -313,7 +350,8 @@ def _column(
         depth=depth,
         type=kind,
         outline=outline(kind) if len(kind) > _LONG_TYPE else "",
-        description=rendered_line(column.description) if column else "",
+        description=rendered_line(description),
+        taken_from=taken_from,
         tags=column.tags if column else (),
         rules=tuple(_rule(one) for one in column.constraints) if column else (),
         checks=checks,
@@ -421,12 +459,12 @@ def _code(library: Library, node: Model | SourceTable, page: str) -> tuple[Marku
     return raw, "SQL", library.query(sql.strip("\n"), page, anchor="compiled"), note
 
 
-def _unit_tests(library: Library, node: Model | SourceTable) -> Iterator[tuple[UnitTest, Mapping[str, Any]]]:
-    """Yields a model's unit tests, each with what its last run said of it."""
+def _unit_tests(library: Library, node: Model | SourceTable) -> Iterator[tuple[UnitTest, Mapping[str, Any], str]]:
+    """Yields a model's unit tests, each with what its last run said of it, and its rows."""
     for test in library.facts.project.unit_tests.values():
         if isinstance(node, Model) and not test.is_of_macro and test.model in (node.label, node.name):
             _, said = library.facts.last_seen.get(test.unique_id, (None, {}))
-            yield test, said
+            yield test, said, _written_rows(test)
 
 
 def happened(commit: Commit) -> str:
@@ -451,16 +489,20 @@ def _neighbours(library: Library, node: Model | SourceTable) -> list[Model | Sou
 
 
 def _entries(
-    node: Model | SourceTable, kind: str, path: str, columns: Sequence[ColumnRow], checks: Sequence[Check]
+    library: Library,
+    node: Model | SourceTable,
+    kind: str,
+    path: str,
+    columns: Sequence[ColumnRow],
+    checks: Sequence[Check],
 ) -> Iterator[Entry]:
     text = node.raw_sql if isinstance(node, Model) else node.source_description
-    described = {column.name.lower(): column.description for column in node.columns}
     yield Entry(
         kind=kind, name=node.label, address=path, detail=" ".join(node.description.split()), text=" ".join(text.split())
     )
     for column in columns:
         if not column.depth:
-            detail = " ".join(described.get(column.name.lower(), "").split())
+            detail = " ".join(library.described(node, column.name)[0].split())
             yield Entry(kind="column", name=column.name, address=f"{path}#{column_anchor(column.name)}", detail=detail)
     for check in checks:
         yield Entry(kind="check", name=check.title, address=f"{path}#{check.anchor}", detail=check.description)

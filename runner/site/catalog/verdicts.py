@@ -9,19 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from expectations.history.identity import check_ids
-from expectations.history.results import read
 from expectations.reports.tables import written_check
 from expectations.suite import GENERIC, Expectation
+from runner.errors import ProjectError
 from runner.model import Model, SourceTable
 from runner.project.parse import Project
 from runner.quality import Quality
-from runner.quality.history import results_path
+from runner.site.quality.past import Past
 
 _KEPT = 12  # verdicts of a check that are shown
-_COLUMNS = (
-    "run_id", "run_at", "model", "check_id", "data_check", "title", "expectation", "column_name", "row_condition", "severity", "status",
-    "observed", "failing_count", "row_count", "cause", "message", "version", "is_published", "numbers",
-)  # fmt: skip
 _SHORT = {name: short.replace("_", " ") for short, name in GENERIC.items()}
 
 
@@ -85,20 +81,23 @@ class Check:
 Results = Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
 
 
-def read_results(project: Project) -> Results:
-    """Returns what checks said in this target: by table's label, by the check's id, newest first."""
-    found: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
-    for row in reversed(read(results_path(project), target=project.files.target.name, columns=_COLUMNS)):
-        of = found.setdefault(row["model"], {}).setdefault(row["check_id"], [])
-        if len(of) < _KEPT:
-            of.append(row)
-    return found
+def results_of(past: Past) -> Results:
+    """Returns what checks said: by table's label, by the check's id, newest first."""
+    return {
+        table.label: {
+            check.check_id: tuple(reversed(check.results[-_KEPT:])) for check in table.checks if check.results
+        }
+        for table in past.tables
+    }
 
 
 def checks_of(project: Project, quality: Quality, node: Model | SourceTable, results: Results) -> list[Check]:
     """Returns all that is asked of a table, and what its newest run asked beside that without anybody writing it."""
     own = dict(results.get(node.label, {}))
-    suite = quality.asked(project, node.unique_id)
+    try:
+        suite = quality.asked(project, node.unique_id)
+    except ProjectError:  # a test's template is wrong: running it says so
+        suite = quality.suites.get(node.unique_id)
     asked = suite.expectations if suite else ()
     found = [_written(one, own.pop(name, ())) for name, one in zip(check_ids(asked), asked, strict=True)]
     newest = max((rows[0]["run_at"] for rows in results.get(node.label, {}).values()), default=None)
@@ -143,7 +142,6 @@ def _unwritten(rows: Sequence[Mapping[str, Any]]) -> Check:
         short=_short(row["expectation"]),
         columns=(row["column_name"],) if row["column_name"] else (),
         severity=row["severity"],
-        where=row["row_condition"],
         said=tuple(map(_said, rows)),
     )
 

@@ -157,14 +157,10 @@ def _table_page(facts: Facts, table: TablePast, reports: Mapping[str, Summary]) 
             "reports": [reports[run] for run in reversed(table.by_run) if run in reports],
             "seen": len(table.by_run),
         },
-        entries=tuple(
+        # Each check is found at its table's page in the catalog.
+        entries=(
             Entry(
-                kind="check",
-                name=check.title,
-                address=f"{address}#check-{number}",
-                detail=f"{table.label}: {(check.last or {}).get('message') or 'never run'}",
-                text=check.check_id,
-            )
-            for number, (check, *_) in enumerate(said, 1)
+                kind="quality", name=f"Checks of {table.label}", address=address, detail=(lead or {}).get("message", "")
+            ),
         ),
     )
