@@ -18,6 +18,7 @@ from runner.project.parse import load_project
 if TYPE_CHECKING:
     from tests.runner.conftest import Write
 
+ROOT = Path(__file__).resolve().parents[3]
 DAILY = """
     title: Daily {{ var('least') }}
     description: Orders by day.
@@ -208,8 +209,20 @@ def test_index_is_the_page_of_all(write: Write, tiny: dict[str, str]) -> None:
     assert str(error.value) == 'dashboards/index.yml: "index" is the page that lists all dashboards. Rename the file.'
 
 
+def test_the_example_of_the_documentation_is_a_dashboard_of_the_shop(tmp_path: Path) -> None:
+    for name in ("models", "macros", "sources.yml", "project.yml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "dashboards").mkdir()
+    text = (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8").split("```yaml")[1].split("```")[0]
+    (tmp_path / "dashboards" / "orders.yml").write_text(text, encoding="utf-8")
+    project = load_project(tmp_path)
+    titles = [panel.title for panel in project.files.dashboards["orders"].panels]
+    assert titles == ["", "Revenue by day", "Orders by payment method"]
+    assert "model.shop.daily_trends" in project.exposures["exposure.shop.orders"].parents
+
+
 def test_the_projects_own_dashboards_are_read() -> None:
-    project = load_project(Path(__file__).resolve().parents[3])
+    project = load_project(ROOT)
     assert "daily_performance" in project.files.dashboards
     for name, dashboard in project.files.dashboards.items():
         assert dashboard.description and dashboard.owner and project.exposures[f"exposure.shop.{name}"].parents
