@@ -151,10 +151,21 @@ def _definition(section: Section, project: Project) -> Definition:
         things=section.text("things", what, "rows"),
         each=section.text("each", what, str(settings.get("group", settings.get("label", ""))).replace("_", " ")),
         unit=section.text("unit", what, ""),
-        dashboard=section.text("dashboard", what, ""),
+        dashboard=_dashboard(section, project, what),
         note=section.text("note", what, ""),
         settings=settings,
     )
+
+
+def _dashboard(section: Section, project: Project, what: str) -> str:
+    name, known = section.text("dashboard", what, ""), project.files.dashboards
+    if name and name not in known:
+        raise NotFoundError(
+            f'{section.place("dashboard")}: {what} names the dashboard "{name}", which is not there.',
+            name=name,
+            known=known,
+        )
+    return name
 
 
 def _setting(section: Section, key: str, kind: str, what: str) -> Any:

@@ -44,6 +44,12 @@ class Verdict:
     def is_signal(self) -> bool:
         return self.adjusted < self.limit
 
+    def excused(self) -> str:
+        """Returns why differences are no finding: chance gives them, or gives one like them where many are looked at."""
+        if self.test.probability < self.limit:
+            return "with as many tests as this report makes, chance gives differences like these"
+        return "differences like these are what chance gives"
+
     def said(self) -> str:
         """Returns the test in words: "chi-square 3.2 on 4 degrees of freedom, p = 0.52"."""
         alone, counted = probability(self.test.probability), probability(self.adjusted)
@@ -150,9 +156,9 @@ def points(value: float) -> str:
     return f"{value * 100:+.1f} percentage points".replace("-", MINUS)
 
 
-def listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str], last: str = "and") -> str:
     """Returns words as a sentence lists them: "a, b and c"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def capital(text: str) -> str:

@@ -63,10 +63,19 @@ def ranking(definition: Definition, path: Path, confidence: float) -> Finding:
                 f"{leader} leads with {count(most)}; {luck}. By lot alone, {figure(first**2 / found.holders)} of the first {first} "
                 "would be among them again in another period.",
             ]
+        vary = f"vary {found.index:.1f} times as much as those of {many(definition.each)} that are all alike ({verdict.said()})"
+        if apart is not None and not verdicts[1].is_signal:
+            lot = first**2 / apart.holders
+            return [
+                mean,
+                f"The counts differ by more than chance gives: they {vary}.",
+                *_others(definition, apart, verdicts),
+                f"{leader} leads with {count(most)}; {luck}. Among those that are left, by lot alone, {figure(lot)} of the first "
+                f"{first} would be among them again in another period.",
+            ]
         return [
             mean,
-            f"The ranking carries signal: the counts vary {found.index:.1f} times as much as those of {many(definition.each)} that "
-            f"are all alike ({verdict.said()}); {percent(found.real)} of their variance is difference between "
+            f"The ranking carries signal: the counts {vary}; {percent(found.real)} of their variance is difference between "
             f"{many(definition.each)} and the rest chance.",
             *_others(definition, apart, verdicts),
             f"{leader} leads with {count(most)}; {luck}. {kept}.",
@@ -110,7 +119,7 @@ def _others(definition: Definition, apart: Dispersion | None, verdicts: Sequence
     if verdict.is_signal:
         return [f"{who}, and they differ as well: {apart.index:.1f} times as much as chance gives ({verdict.said()})."]
     rest = ", and they differ no more than chance gives" + (
-        ": what differs is who is left out" if verdicts[0].is_signal else ""
+        ": their ranking carries no signal" if verdicts[0].is_signal else ""
     )
     return [f"{who}{rest} (variance over mean {apart.index:.2f}; {verdict.said()})."]
 

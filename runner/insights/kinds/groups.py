@@ -191,7 +191,7 @@ def _evenly(definition: Definition, part: str, rows: Sequence[tuple[str, float, 
     if verdict.is_signal:
         return f"{place}, {ends}; they are not spread evenly over the {len(rows)} {many(definition.each)} ({verdict.said()})."
     return (
-        f"{place}, no {definition.each} can be told apart from an equal share of {equal}; what differs is what chance gives: "
+        f"{place}, no {definition.each} can be told apart from an equal share of {equal}, since {verdict.excused()}: "
         f"{ends} ({verdict.said()})."
     )
 
@@ -278,7 +278,7 @@ def _teller(
             widest = max(found.groups, key=lambda group: abs(group.difference.value))
             return [
                 whole,
-                f"No {definition.each} can be told apart from the others: differences like these are what chance gives "
+                f"No {definition.each} can be told apart from the others: {verdict.excused()} "
                 f"({verdict.said()}). The largest: {one(widest)}.",
             ]
         limit = verdict.limit

@@ -76,7 +76,7 @@ def weekdays(definition: Definition, path: Path, confidence: float) -> Finding:
         what = f"{capital(definition.called)} a day"
         if not verdict.is_signal:
             return [
-                f"No weekday can be told apart from chance: {_WEEKDAYS[first]} is highest, {_off(shares[first])}, and "
+                f"No weekday can be told apart from the others, since {verdict.excused()}: {_WEEKDAYS[first]} is highest, {_off(shares[first])}, and "
                 f"{_WEEKDAYS[last]} lowest, {_off(shares[last])} ({verdict.said()})."
             ]
         text = [

@@ -69,7 +69,7 @@ class Told:
     """An insight with what a reader needs beside its sentences.
 
     Attributes:
-        period: of the data it rests on; empty where that is not known.
+        period: which rows of the table count, and the days that they are of; empty where that is all and not known.
         notes: what is to be known besides: warnings of checks, the age of the table, the project's own words.
         links: the table's page, a dashboard.
     """

@@ -124,10 +124,10 @@ def _layers(found: Sequence[Station]) -> list[Step]:
 def _readers(facts: Facts, said: Said) -> list[Step]:
     checks = sum(len(found) for found in said.checks.values())
     steps = [Step("checks", (f"{plural(checks, 'check')} of {plural(len(said.checks), 'table')}",))] if checks else []
-    number = len(facts.project.exposures)
-    if number:
-        steps.append(Step("exposures", (plural(number, "exposure"),)))
-    return steps
+    dashboards = facts.project.files.dashboards
+    others = [one for one in facts.project.exposures.values() if one.name not in dashboards]
+    lines = [plural(len(some), word) for some, word in ((dashboards, "dashboard"), (others, "exposure")) if some]
+    return [*steps, Step("readers", tuple(lines))] if lines else steps
 
 
 def _row(one: Station, facts: Facts) -> tuple[str | Link, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from runner.insights.answer import Insight, signals
 from runner.insights.definition import Questions
-from runner.insights.finding import plural
+from runner.insights.finding import listed, plural
 from runner.site.address import address_of
 from runner.site.facts import Facts
 from runner.site.integration.document import Block, Link, Paragraph, Section, Told
@@ -25,7 +25,7 @@ def told(facts: Facts, questions: Questions, insights: Sequence[Insight], period
     blocks += [
         Told(
             insight=one,
-            period=_period(one, period),
+            period="; ".join(text for text in (_rows(one), _period(one, period)) if text),
             notes=_notes(facts, one, said),
             links=_links(facts, one),
         )
@@ -57,6 +57,16 @@ def _period(insight: Insight, period: Days | None) -> str:
         return ""
     first, last = (finding.first, finding.last) if finding.first and finding.last else period or (None, None)
     return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}" if first and last else ""
+
+
+def _rows(insight: Insight) -> str:
+    """Returns which rows of the table count, in words; an empty text for all."""
+    parts = []
+    for column, value in insight.definition.where.items():
+        values = value if isinstance(value, list) else [value]
+        words = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+        parts.append(f"{column} is {listed(words, 'or')}")
+    return f"where {listed(parts)}" if parts else ""
 
 
 def _notes(facts: Facts, insight: Insight, said: Said) -> tuple[str, ...]:

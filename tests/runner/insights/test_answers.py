@@ -59,6 +59,8 @@ def test_every_kind_can_be_computed() -> None:
          'report.yml:1: insight "a" is of kind "trend" and needs a "date".'),
         ("insights: [{name: a, kind: trend, model: totals, date: d, value: v, valu: w}]",
          'report.yml:1: insight "a" has an unknown key "valu". Did you mean "value"?'),
+        ("insights: [{name: a, kind: distribution, model: totals, value: v, dashboard: sales}]",
+         'report.yml:1: insight "a" names the dashboard "sales", which is not there.'),
         ("confidence: 95",
          'report.yml:1: "confidence" is a share from 0.5 to below 1, such as 0.95.'),
         ("insights:\n- {name: a, kind: distribution, model: totals, value: v}\n- {name: a, kind: distribution, model: totals, value: v}",
@@ -160,6 +162,9 @@ def test_what_one_test_would_call_a_finding_many_do_not(write: Write, tiny: dict
     visits = _visits({"phone": (50, 400), "desk": (74, 400)})  # p = 0.02 by itself
     report = "insights:\n" + "\n".join(f"- {one % place}" for place in range(4))
     [first, *_] = told(project_with(write, tiny, report, {"visits": visits}))
+    assert first.sentences[1].startswith(
+        "No device can be told apart from the others: with as many tests as this report makes, chance gives differences like these "
+    )
     assert "p = 0.019, but 0.076 with all 4 tests of this report counted" in first.sentences[1]
     assert not first.is_signal
     assert signals([first]) == 0
@@ -202,10 +207,10 @@ def test_a_ranking_is_asked_once_more_without_what_is_apart(write: Write, tiny: 
     stock = {"product": names, "is_out": [place < 4 for place in range(50)]}
     project = project_with(write, tiny, report, {"products": {"product": names, "orders": orders}, "stock": stock})
     [found] = told(project)
-    assert "The ranking carries signal" in found.sentences[1]
+    assert found.sentences[1].startswith("The counts differ by more than chance gives: they vary ")
     assert found.sentences[2].startswith(
-        "Without what was sold out, 46 products are left, and they differ no more than chance gives: what differs is who is left "
-        "out (variance over mean 1.18;"
+        "Without what was sold out, 46 products are left, and they differ no more than chance gives: their ranking "
+        "carries no signal (variance over mean 1.18;"
     )
     assert [one.is_signal for one in found.verdicts] == [True, False]
 
