@@ -7,6 +7,7 @@ on all dates), the excess is narrow (the neighbouring bands have no share in it)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -155,16 +156,18 @@ def _matrices(cells: Iterable[Cell]) -> list[_Matrix]:
     days = sorted({cell.date for cell in listed if cell.date is not None})
     per_bucket = -(-len(days) // _MOST_DATES) if days else 1
     buckets = tuple(tuple(days[i : i + per_bucket]) for i in range(0, len(days), per_bucket)) or ((),)
-    position = {day: i for i, bucket in enumerate(buckets) for day in bucket}
-    arrays: dict[tuple[str, str], Counts] = {}
-    for cell in listed:
-        if cell.date is None and days:
-            continue  # rows without a date cannot be placed; other checks speak of them
-        counts = arrays.setdefault((cell.column, cell.value), np.zeros((len(buckets), width)))
-        counts[position.get(cell.date or "", 0), cell.bin - first] += cell.rows
+    position: dict[str | None, int] = {day: i for i, bucket in enumerate(buckets) for day in bucket}
+    if days:  # rows without a date cannot be placed; other checks speak of them
+        listed = [cell for cell in listed if cell.date is not None]
+    numbers: dict[tuple[str, str], int] = {}
+    slices = np.array([numbers.setdefault((cell.column, cell.value), len(numbers)) for cell in listed])
+    dates = np.array([position.get(cell.date, 0) for cell in listed])
+    places = (slices * len(buckets) + dates) * width + np.array([cell.bin for cell in listed]) - first
+    shape = (len(numbers), len(buckets), width)
+    counts = np.bincount(places, [cell.rows for cell in listed], minlength=math.prod(shape)).reshape(shape)
     matrices = [
-        _Matrix(column=column, value=value, counts=counts, dates=buckets, first=first)
-        for (column, value), counts in arrays.items()
+        _Matrix(column=column, value=value, counts=counts[number], dates=buckets, first=first)
+        for (column, value), number in numbers.items()
     ]
     if matrices and matrices[0].column != EVERYTHING:
         column = matrices[0].column

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"(?<!\{)\{(this|other)\}(?!\})")
 _JSON = "to_json(struct(*), map('ignoreNullFields', 'false'))"
 TOGETHER = 24  # tables and queries in one job: a plan of hundreds takes Spark longer to make than to run
+_MOST_ROWS = 10_000  # of a query among others; of more rows, Arrow is the faster way
 
 
 @dataclass(slots=True)
@@ -96,29 +97,36 @@ class Data:
         return self._sql(frames.placed(query), frames)
 
     def together(self, parts: Sequence[Part]) -> list[Any]:
-        """Computes aggregates over several tables and small queries in one job.
+        """Computes aggregates over several tables and queries in one job.
 
         Returns:
             For each part the values of its aggregates in order, or the rows of its query.
         """
         frames = _Frames(self)
-        tables = [number for number, part in enumerate(parts) if isinstance(part, Aggregates)]
+        typed = [number for number, part in enumerate(parts) if isinstance(part, Aggregates) or not part.is_small]
         branches = []
         for number, part in enumerate(parts):
-            structs = ["NULL"] * len(tables)
+            structs, text = ["NULL"] * len(typed), "CAST(NULL AS STRING)"
             if isinstance(part, Aggregates):
-                structs[tables.index(number)] = part.struct()
-                text, source = "CAST(NULL AS STRING)", frames.named(part.of)
-            else:
+                structs[typed.index(number)], source = part.struct(), frames.named(part.of)
+            elif part.is_small:
                 text, source = _JSON, f"(\n{frames.placed(part)}\n)"
+            else:
+                structs[typed.index(number)] = "struct(*)"
+                source = f"(SELECT * FROM (\n{frames.placed(part)}\n) LIMIT {part.limit})"
             named = "".join(f", {struct} AS s{place}" for place, struct in enumerate(structs))
             branches.append(f"SELECT {number} AS id, {text} AS text{named} FROM {source}")
         found: list[Any] = [[] for _ in parts]
         for row in self._sql("\nUNION ALL\n".join(branches), frames).collect():
-            if row["id"] in tables:
-                found[row["id"]] = list(row[f"s{tables.index(row['id'])}"])
+            number = row["id"]
+            if number not in typed:
+                found[number].append(json.loads(row["text"]))
+                continue
+            value = row[f"s{typed.index(number)}"]
+            if isinstance(parts[number], Aggregates):
+                found[number] = list(value)
             else:
-                found[row["id"]].append(json.loads(row["text"]))
+                found[number].append(value.asDict(recursive=True))
         return found
 
     def _sql(self, sql: str, frames: _Frames) -> DataFrame:
@@ -161,9 +169,9 @@ def compute(data: Data, needs: Sequence[Need], memo: MutableMapping[Need, Any] |
         memo: values over other tables that suites before found, for a run in which those tables stay as they are; what
             is found now is added.
 
-    The aggregates over every table and the small queries are one job; each other query is one of its own. Where the
-    one job fails, its parts are halved until the wrong ones stand alone, so that one wrong expression spoils only the
-    expectation that holds it.
+    The aggregates over every table and the queries are one job; each query of very many rows is one of its own. Where
+    the one job fails, its parts are halved until the wrong ones stand alone, so that one wrong expression spoils only
+    the expectation that holds it.
     """
     computed = Computed()
     by_table: dict[str, list[Aggregate]] = defaultdict(list)
@@ -177,11 +185,11 @@ def compute(data: Data, needs: Sequence[Need], memo: MutableMapping[Need, Any] |
         elif isinstance(need, Query):
             queries.append(need)
     parts: list[Part] = [Aggregates(of=of, calls=tuple(calls)) for of, calls in by_table.items()]
-    parts += [query for query in queries if query.is_small]
+    parts += [query for query in queries if query.limit <= _MOST_ROWS]
     for start in range(0, len(parts), TOGETHER):
         _try(data, parts[start : start + TOGETHER], computed)
     for query in queries:
-        if not query.is_small:
+        if query.limit > _MOST_ROWS:
             _try(data, [query], computed)
     known.update({need: value for need, value in computed.values.items() if data.reads_another_alone(need)})
     return computed

@@ -78,8 +78,8 @@ class Query:
             Text from a suite stands in it only through `escape`.
         of: the name of the other table; empty where there is none.
         limit: rows that are taken at most.
-        is_small: it limits its own rows to a few, of numbers, texts, booleans and nulls only: such queries are asked
-            together, in one job.
+        is_small: it limits its own rows to a few, of numbers, texts, booleans and nulls only, which come as JSON: plans
+            of many such queries stay small.
     """
 
     sql: str

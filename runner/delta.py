@@ -69,10 +69,12 @@ class PlainFiles:
 
     Attributes:
         schema: the table's columns as Spark's JSON.
+        size: the bytes of all files.
     """
 
     schema: str
     files: tuple[Path, ...]
+    size: int
 
 
 _MOST_PLAIN = 24  # files: Spark lists more of them in a job of its own, and then reads the log as fast
@@ -92,7 +94,7 @@ def plain_files(path: Path) -> PlainFiles | None:
         return None
     if not 0 < len(files) <= _MOST_PLAIN or any(_NOT_PLAIN.search(str(file)) for file in files):
         return None
-    return PlainFiles(schema, tuple(files))
+    return PlainFiles(schema, tuple(files), sum(add["size"] for add in found.files.values()))
 
 
 def version(path: Path) -> int | None:

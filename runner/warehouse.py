@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import threading
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _VIEW = "view.json"
 _KEPT = "_versions"  # a folder with the definitions that were published before
 _MOST_KEPT = 50
+_ONE_PARTITION = 8 * 2**20  # bytes of files
 _KIND = re.compile(r"^Type: (\w+)$", re.MULTILINE)
 _PLACE = re.compile(r"^Location: file:(?://)?(/.*)$", re.MULTILINE)
 
@@ -189,6 +191,9 @@ class Warehouse:
         self._schemas: set[str] = set()
         self._standing: dict[TableRef, str] = {}
         self._lock = threading.RLock()
+        self._word = f"rows_{uuid.uuid4().hex[:8]}"
+        self._names: dict[TableRef, str] = {}
+        self._read: dict[Path, tuple[delta.PlainFiles, DataFrame]] = {}
 
     def path(self, ref: TableRef) -> Path:
         return ref.path(self.root)
@@ -239,7 +244,10 @@ class Warehouse:
         """Returns the published table as a frame; see `register`."""
         self.register(ref)
         path = self.path(ref)
-        stands = ref.version is None and delta.is_table(path)  # else it is a view, or known to this session alone
+        if ref.version is None and is_view(path):
+            query = self.query(*view_as_named(ref, read_view(path)))
+            return query if query is not None else self.spark.table(ref.quoted())
+        stands = ref.version is None and delta.is_table(path)  # else it is known to this session alone
         return self.rows(path) if stands else self.spark.table(ref.quoted())
 
     def read(self, path: Path) -> DataFrame:
@@ -250,20 +258,65 @@ class Warehouse:
         """Returns the rows of the Delta table at a path as they are now, to be asked several times.
 
         For each query of a table Delta asks the table's log by a Spark job, which costs more than a small table does:
-        where reading its files is all that it takes, they are read.
+        where reading its files is all that it takes, they are read. A few megabytes are one partition, so that nothing
+        that is asked of them has to be exchanged between tasks.
         """
+        plain = delta.plain_files(path)
+        return self.read(path) if plain is None else self._rows(path, plain)
+
+    def _rows(self, path: Path, plain: delta.PlainFiles) -> DataFrame:
         from pyspark.sql.types import StructType
 
-        plain = delta.plain_files(path)
-        if plain is None:
-            return self.read(path)
+        with self._lock:
+            known = self._read.get(path)
+            if known is not None and known[0] == plain:
+                return known[1]
         schema = StructType.fromJson(json.loads(plain.schema))
-        return self.spark.read.schema(schema).parquet(*map(str, plain.files))
+        frame = self.spark.read.schema(schema).parquet(*map(str, plain.files))
+        frame = frame.coalesce(1) if plain.size <= _ONE_PARTITION else frame
+        with self._lock:
+            self._read[path] = plain, frame
+        return frame
+
+    def query(self, sql: str, inputs: Sequence[TableRef]) -> DataFrame | None:
+        """Returns a query over published tables as they are now, to be asked several times; see `rows`.
+
+        Args:
+            sql: names no other tables than `inputs`.
+
+        Returns:
+            None where one of the tables is not to be read by its files alone, or the query does not take other names.
+        """
+        from pyspark.errors import AnalysisException
+
+        names = {}
+        for ref in inputs:
+            frame = self._by_files(ref)
+            if frame is None:
+                return None
+            with self._lock:
+                names[str(ref)] = self._names.setdefault(ref, f"{self._word}_{len(self._names)}")
+            frame.createOrReplaceTempView(names[str(ref)])
+        try:
+            return self.spark.sql(renamed(sql, names)) if names else None
+        except AnalysisException:  # it names a table's column by the table's name, for example
+            return None
+
+    def _by_files(self, ref: TableRef) -> DataFrame | None:
+        path = self.path(ref)
+        if ref.version is not None:
+            return None
+        if is_view(path):
+            return self.query(*view_as_named(ref, read_view(path)))
+        plain = delta.plain_files(path) if delta.is_table(path) else None
+        return self._rows(path, plain) if plain is not None else None
 
     def clone(self, ref: TableRef, candidate: Path) -> None:
         """Makes `candidate` a shallow clone of the published table: a log that refers to the same files."""
         name = f"`{ref.schema}`.`{candidate.name.replace('-', '_')}`"
-        self.spark.sql(f"create table {name} shallow clone delta.`{self.path(ref)}` location '{_literal(candidate)}'")
+        self.spark.sql(
+            f"create table {name} shallow clone delta.`{self.path(ref).absolute()}` location '{_literal(candidate)}'"
+        )
         with self._lock:
             self.spark.sql(f"drop table {name}")  # the name only: a table with a location keeps its files
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from expectations import causes
 from expectations.definition import (
     Aggregate,
@@ -178,19 +180,32 @@ EXIST_IN = Definition(
 )
 
 
+def _figure(value: str, of: str, where: str) -> Need:
+    """Returns one figure over all rows of a table: no join, and that of another table is the same for every suite."""
+    call = f"CAST({value} AS DOUBLE)"
+    if not where:
+        return Aggregate(call=call, of=of)
+    rows = f"{{other}} WHERE {escape(where)}" if of else "{this}"
+    return Query(
+        sql=f"SELECT {escape(call)} AS value FROM {rows} HAVING TRUE", of=of, where="" if of else where, is_small=True
+    )
+
+
 def _reconcile_needs(arguments: Arguments, table: Table) -> dict[str, Need]:
     value, other_value = arguments["value"], arguments["other_value"] or arguments["value"]
-    where = f" WHERE {escape(arguments['other_where'])}" if arguments["other_where"] else ""
-    by = arguments["by"] or []
+    condition, by = arguments["other_where"] or "", arguments["by"] or []
+    if not by:
+        return {"here": _figure(value, "", table.where), "there": _figure(other_value, arguments["other"], condition)}
+    where = f" WHERE {escape(condition)}" if condition else ""
     other_by = arguments["other_by"] or by
     keys = [f"k{index}" for index in range(len(by))]
 
     def side(table_name: str, figure_sql: str, expressions: list[str], condition: str) -> str:
         named = "".join(f"{escape(text)} AS {key}, " for text, key in zip(expressions, keys, strict=True))
-        group = f" GROUP BY {', '.join(str(i + 1) for i in range(len(keys)))}" if keys else ""
+        group = f" GROUP BY {', '.join(str(i + 1) for i in range(len(keys)))}"
         return f"SELECT {named}CAST({escape(figure_sql)} AS DOUBLE) AS value FROM {table_name}{condition}{group}"
 
-    on = " AND ".join(f"here.{key} <=> there.{key}" for key in keys) or "TRUE"
+    on = " AND ".join(f"here.{key} <=> there.{key}" for key in keys)
     shown = "".join(f"CAST(coalesce(here.{key}, there.{key}) AS STRING) AS {key}, " for key in keys)
     joined = (
         f"SELECT {shown}coalesce(here.value, 0) AS value, coalesce(there.value, 0) AS other_value "
@@ -211,8 +226,18 @@ def _reconcile_needs(arguments: Arguments, table: Table) -> dict[str, Need]:
     }
 
 
+def _whole(arguments: Arguments, values: Values) -> dict[str, Any]:
+    """Returns the figures of all rows as the one group that they are."""
+    found = (values[side] for side in ("here", "there"))
+    here, there = (float((one[0]["value"] if isinstance(one, list) else one) or 0) for one in found)
+    bad = abs(here - there) > float(arguments["tolerance"]) * max(abs(here), abs(there))
+    figures = {"value": here, "other_value": there, "all_here": here, "all_there": there}
+    return {**figures, "bad": bad, "different": int(bad), "total": 1}
+
+
 def _reconcile(arguments: Arguments, values: Values) -> Finding:
-    found, by = values["groups"], arguments["by"] or []
+    by = arguments["by"] or []
+    found = values["groups"] if by else [_whole(arguments, values)]
     other = arguments["other"]
     if not found:
         return Finding(level="pass", observed="both empty", message=f"Neither this table nor {other} has rows.")

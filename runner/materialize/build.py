@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner import delta
 from runner.batches import BatchResults, Done
+from runner.compile import inputs_of
 from runner.delta import Details
 from runner.materialize.candidate import Candidate, Work, clear_withheld
 from runner.materialize.contract import enforce
@@ -51,8 +52,10 @@ def make_candidate(work: Work) -> Candidate:
         run_hooks(work, others, "pre-hook")
     if work.model.config.materialized == "view":
         query = query_of(work)
+        rows = work.warehouse.query(work.compiled.sql, inputs_of(work.project, work.model))
+        frame = query if rows is None else rows
         after = post_hooks(work, None)[1]
-        return Candidate(compiled=work.compiled, frame=query, path=None, read_version=None, rows=None, after=after)
+        return Candidate(compiled=work.compiled, frame=frame, path=None, read_version=None, rows=None, after=after)
     read_version = None if is_view(work.table) else delta.version(work.table)
     clear_withheld(work.table)
     candidate = delta.new_candidate(work.table)

@@ -302,6 +302,7 @@ def test_a_small_tables_files_are_its_rows(tmp_path: Path) -> None:
         {"id": 2, "kind": "b"},
         {"id": 3, "kind": None},
     ]
+    assert plain.size == sum(file.stat().st_size for file in plain.files)
 
 
 def test_what_takes_more_than_its_files_is_not_plain(tmp_path: Path) -> None:
