@@ -194,6 +194,7 @@ class Warehouse:
         self._word = f"rows_{uuid.uuid4().hex[:8]}"
         self._names: dict[TableRef, str] = {}
         self._read: dict[Path, tuple[delta.PlainFiles, DataFrame]] = {}
+        self._asked: dict[str, tuple[list[DataFrame | None], DataFrame | None]] = {}
 
     def path(self, ref: TableRef) -> Path:
         return ref.path(self.root)
@@ -289,18 +290,23 @@ class Warehouse:
         """
         from pyspark.errors import AnalysisException
 
-        names = {}
-        for ref in inputs:
-            frame = self._by_files(ref)
-            if frame is None:
-                return None
-            with self._lock:
-                names[str(ref)] = self._names.setdefault(ref, f"{self._word}_{len(self._names)}")
-            frame.createOrReplaceTempView(names[str(ref)])
-        try:
-            return self.spark.sql(renamed(sql, names)) if names else None
-        except AnalysisException:  # it names a table's column by the table's name, for example
+        frames = [self._by_files(ref) for ref in inputs]
+        if not frames or None in frames:
             return None
+        with self._lock:
+            read, query = self._asked.get(sql, (None, None))
+            if read == frames:
+                return query
+            words = {ref: self._names.setdefault(ref, f"{self._word}_{len(self._names)}") for ref in inputs}
+            for word, frame in zip(words.values(), frames, strict=True):
+                assert frame is not None
+                frame.createOrReplaceTempView(word)
+            try:
+                query = self.spark.sql(renamed(sql, {str(ref): word for ref, word in words.items()}))
+            except AnalysisException:  # it names a table's column by the table's name, for example
+                query = None
+            self._asked[sql] = frames, query
+            return query
 
     def _by_files(self, ref: TableRef) -> DataFrame | None:
         path = self.path(ref)

@@ -47,6 +47,7 @@ def test_a_view_over_small_tables_is_read_from_their_files(warehouse: Warehouse)
 
 def test_what_is_published_later_is_read_by_who_asks_later(warehouse: Warehouse) -> None:
     before = warehouse.frame(FEW)
+    assert warehouse.frame(FEW) is before  # nothing changed, nothing is planned again
     write(warehouse.path(ORDERS), 2, 3, 10)
     assert totals(before) == [5]  # its files stay
     assert [totals(warehouse.frame(ref)) for ref in (ORDERS, FEW)] == [[2, 3, 10], [2, 3]]
