@@ -31,25 +31,27 @@ _MOST_CELLS = 400_000
 def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
     column = quoted(arguments["column"])
     slices, date = arguments["slices"] or [], arguments["date"]
-    day = f"CAST(CAST({quoted(date)} AS DATE) AS STRING)" if date else "CAST(NULL AS STRING)"
-    pairs = ", ".join(
-        f"named_struct('c', {literal(name)}, 'v', coalesce(CAST({quoted(name)} AS STRING), 'null'))" for name in slices
-    )
-    pairs = pairs or f"named_struct('c', {literal(EVERYTHING)}, 'v', '')"
-    inner = (
-        f"SELECT explode(array({pairs})) AS slice, {day} AS day, "
-        f"CAST(floor(ln(CAST({column} AS DOUBLE)) / {BIN!r}D) AS INT) AS bin, "
+    day = f"CAST({quoted(date)} AS DATE)" if date else "CAST(NULL AS DATE)"
+    names = ", ".join(literal(name) for name in slices) or literal(EVERYTHING)
+    values = ", ".join(f"v{index}" for index, _ in enumerate(slices)) or "''"
+    sliced = "".join(f"coalesce(CAST({quoted(name)} AS STRING), 'null') AS v{i}, " for i, name in enumerate(slices))
+    # What is the same in all slices of a row is computed before the row is repeated for each of them.
+    rows = (
+        f"SELECT {sliced}{day} AS day, CAST(floor(ln(CAST({column} AS DOUBLE)) / {BIN!r}D) AS INT) AS bin, "
         f"typeof({column}) IN ('tinyint', 'smallint', 'int', 'bigint') AS whole FROM {{this}} "
         f"WHERE CAST({column} AS DOUBLE) > 0 AND CAST({column} AS DOUBLE) < 1e30"
     )
     # Escaping first and naming the table after it, so that braces in a column's name stay what they are.
-    inner = escape(inner).replace("{{this}}", "{this}")
+    rows = escape(rows).replace("{{this}}", "{this}")
+    cells = (
+        "SELECT place, v, day, bin, count(*) AS n, first(whole) AS whole FROM "
+        f"(SELECT posexplode(array({values})) AS (place, v), day, bin, whole FROM ({rows})) GROUP BY place, v, day, bin"
+    )
     return {
         "rows": Aggregate(call=f"count({column})", where=table.where),
         "cells": Query(
-            sql=f"SELECT slice.c AS c, slice.v AS v, day, bin, count(*) AS n, first(whole) AS whole "
-            f"FROM ({inner}) "
-            f"GROUP BY slice.c, slice.v, day, bin LIMIT {_MOST_CELLS}",
+            sql=f"SELECT element_at(array({escape(names)}), place + 1) AS c, v, CAST(day AS STRING) AS day, bin, n, whole "
+            f"FROM ({cells}) LIMIT {_MOST_CELLS}",
             where=table.where,
             limit=_MOST_CELLS,
         ),
