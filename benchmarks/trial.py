@@ -1,7 +1,7 @@
-"""Small simulated shops, landed and judged fast: the models are views over the landed tables, so only checks cost.
+"""Small simulated shops, landed and judged fast: the rows of a model are plain files, made only where they differ.
 
-What `scorecard.py` and its tests try checks on. Landing, models, suites and checks are the project's own; only that the
-models are not written as tables differs from `run models`.
+What `scorecard.py` and its tests try checks on. Landing, models, suites and checks are the project's own; only that
+models are written without a log, and not held back, differs from `run models`.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.land_files import land_files
 from ingest.landing import Snapshot
+from runner import delta
 from runner.compile import compile_model
 from runner.contracts import contract_of
 from runner.model import Model, SourceTable
+from runner.names import TableRef
 from runner.project.parse import Project
 from runner.quality import Quality
 from runner.quality.audit import Audit
@@ -40,11 +42,35 @@ class LandedShop:
     """A shop whose files are landed.
 
     Attributes:
-        project: the project, with the shop's own warehouse and files.
+        project: the project, with the shop's own warehouse and folder.
+        like: the shop that this one differs from by the tables of `landed` and the models of `faults` only.
+        landed: labels of tables.
+        faults: by model, a query over its right rows, which it names `{model}`, that stands for it.
     """
 
     settings: ShopSettings
     project: Project
+    like: LandedShop | None = None
+    landed: frozenset[str] = frozenset()
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+    def with_faults(self, folder: Path, faults: Mapping[str, str]) -> LandedShop:
+        """Returns this shop with models that have faults; what they write goes into `folder`."""
+        own = replace(self.project, files=replace(self.project.files, root=folder))
+        return LandedShop(settings=self.settings, project=own, like=self, faults=faults)
+
+    def differs(self) -> frozenset[str] | None:
+        """Returns the ids of the tables and models that are not those of `like`; None where all are its own."""
+        if self.like is None:
+            return None
+        changed = [node.unique_id for node in self.project.nodes() if node.label in {*self.landed, *self.faults}]
+        return frozenset({*changed, *self.project.graph.descendants(changed)})
+
+    def rows_of(self, model: Model) -> Path:
+        """Returns the folder of a model's rows, which may not be there yet."""
+        differs = self.differs()
+        owner = self if self.like is None or differs is None or model.unique_id in differs else self.like
+        return owner.project.root / "models" / model.name
 
 
 def land_shop(
@@ -79,28 +105,18 @@ def land_shop(
             warehouse=target.warehouse,
             snapshot=snapshot,
         )
-    return LandedShop(settings=settings, project=own)
+    return LandedShop(settings=settings, project=own, like=like, landed=frozenset(landed))
 
 
 def judge(
-    spark: SparkSession,
-    shop: LandedShop,
-    quality: Quality,
-    tables: Iterable[str],
-    *,
-    faults: Mapping[str, str] | None = None,
+    spark: SparkSession, shop: LandedShop, quality: Quality, tables: Iterable[str]
 ) -> dict[str, SuiteResult]:
-    """Returns what the checks of each table say of the shop.
-
-    Args:
-        tables: labels of landed tables and names of models.
-        faults: by model, a query over its right rows, which it names `{model}`, that stands for it.
-    """
+    """Returns what the checks of each table say of the shop; `tables` are labels of landed tables and names of models."""
     project = shop.project
     by_label = {node.label: node for node in project.nodes()}
     nodes = [by_label[label].unique_id for label in tables]
     warehouse = Warehouse(spark, project.warehouse)
-    define_models(warehouse, project, quality, nodes, faults or {})
+    define_tables(warehouse, shop, quality, nodes)
     audit = Audit(
         project=project,
         quality=_without_rows(quality),
@@ -118,29 +134,52 @@ def judge(
 
     with ThreadPoolExecutor(_THREADS) as threads:
         results = dict(zip(nodes, threads.map(judged, nodes), strict=True))
-    spark.catalog.clearCache()
     return {project.node(node).label: found for node, found in results.items() if found is not None}
 
 
-def define_models(
-    warehouse: Warehouse, project: Project, quality: Quality, nodes: Iterable[str], faults: Mapping[str, str]
-) -> None:
-    """Makes the nodes, and all that they or their checks read, known to Spark: landed tables as they are, models as views."""
-    wanted = set(nodes)
+def define_tables(warehouse: Warehouse, shop: LandedShop, quality: Quality, nodes: Iterable[str]) -> None:
+    """Makes the nodes, and all that they or their checks read, known to Spark.
+
+    Views stay what they are. The rows of a table are computed once and read from plain files, so that a query of a
+    check is not planned together with all models above it.
+    """
+    project, wanted = shop.project, set(nodes)
     needed = wanted | quality.graph.ancestors(wanted)
-    for node_id in (node for node in quality.graph.order if node in needed):
-        node = project.node(node_id)
+    for node in (project.node(node_id) for node_id in quality.graph.order if node_id in needed):
         if not isinstance(node, Model):
-            warehouse.register(node.table)
+            _define_landed(warehouse, node.table)
             continue
         sql = compile_model(project, node).sql
-        if node.name in faults:
+        if node.name in shop.faults:
             right = node.table.with_suffix("__right")
             warehouse.define(right, sql)
-            sql = _faulty(warehouse, right.quoted(), faults[node.name])
-        warehouse.define(node.table, sql)
-        if node.config.materialized != "view":  # what is a table elsewhere is computed once here, too
-            warehouse.spark.sql(f"cache lazy table {node.table.quoted()}")
+            sql = _faulty(warehouse, right.quoted(), shop.faults[node.name])
+        elif node.config.materialized == "view":
+            warehouse.define(node.table, sql)
+            continue
+        folder = shop.rows_of(node)
+        if not folder.exists():
+            warehouse.spark.sql(sql).write.parquet(str(folder))
+        _define_files(warehouse, node.table, folder)
+
+
+def _define_landed(warehouse: Warehouse, ref: TableRef) -> None:
+    """Makes a landed table known: its files, where they are all that there is to it, as Delta's log costs a job a query."""
+    plain = delta.plain_files(warehouse.path(ref))
+    folders = {file.parent for file in plain.files} if plain else set()
+    if plain is None or len(folders) != 1 or set(next(iter(folders)).glob("*.parquet")) != set(plain.files):
+        warehouse.register(ref)
+        return
+    _define_files(warehouse, ref, next(iter(folders)))
+
+
+def _define_files(warehouse: Warehouse, ref: TableRef, folder: Path) -> None:
+    """Makes the Parquet files of a folder known under a table's name."""
+    rows = ref.with_suffix("__rows")
+    warehouse.spark.sql(f"create schema if not exists `{ref.schema}`")
+    warehouse.spark.sql(f"drop table if exists {rows.quoted()}")
+    warehouse.spark.sql(f"create table {rows.quoted()} using parquet location '{folder}'")
+    warehouse.define(ref, f"select * from {rows.quoted()}")
 
 
 def _without_rows(quality: Quality) -> Quality:

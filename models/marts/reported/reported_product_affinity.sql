@@ -23,6 +23,8 @@ with
 
     ),
 
+    product_totals as (select count(*) as product_count from product_counts),
+
     pairs as (
 
         select
@@ -76,6 +78,7 @@ with
             counts_a.user_count as product_a_count,
             counts_b.user_count as product_b_count,
             user_totals.all_user_count,
+            product_totals.product_count,
             round(
                 cast(mirrored.user_count as double)
                 * user_totals.all_user_count
@@ -86,6 +89,7 @@ with
         inner join product_counts as counts_a on mirrored.product_a = counts_a.product_id
         inner join product_counts as counts_b on mirrored.product_b = counts_b.product_id
         cross join user_totals
+        cross join product_totals
 
     )
 
