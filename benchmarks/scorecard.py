@@ -43,7 +43,10 @@ PAGE = ROOT / "benchmarks" / "SCORECARD.md"
 _READ = ("expectations", "models", "macros", "simulate", "ingest")
 _UNIFORM_EACH = 5  # every fifth clean shop is of the other profile
 # One process for hundreds of tiny shops: what plans queries is compiled as far as it can be, and plans are not made anew.
-_SPARK = {"spark.sql.adaptive.enabled": "false", "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseSerialGC"}
+_SPARK = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseSerialGC",
+}
 
 
 def main() -> int:

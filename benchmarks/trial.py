@@ -108,9 +108,7 @@ def land_shop(
     return LandedShop(settings=settings, project=own, like=like, landed=frozenset(landed))
 
 
-def judge(
-    spark: SparkSession, shop: LandedShop, quality: Quality, tables: Iterable[str]
-) -> dict[str, SuiteResult]:
+def judge(spark: SparkSession, shop: LandedShop, quality: Quality, tables: Iterable[str]) -> dict[str, SuiteResult]:
     """Returns what the checks of each table say of the shop; `tables` are labels of landed tables and names of models."""
     project = shop.project
     by_label = {node.label: node for node in project.nodes()}

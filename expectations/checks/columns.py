@@ -1,4 +1,4 @@
-"""D10: no column is dead: null, empty, 0 or constant throughout."""
+"""D10: no column is dead: null, empty, 0 or one value, throughout or nearly."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from expectations.definition import (
     worst,
 )
 from expectations.words import count, percent
+
+_COUNTERS = 64
 
 
 def _filled(column: str, kind: str) -> str:
@@ -40,6 +42,18 @@ def _constant(column: str, kind: str) -> tuple[str, str] | None:
     if kind.lower().startswith(("array", "map", "struct", "binary", "variant")):
         return None
     return f"min({quoted(column)})", f"max({quoted(column)})"
+
+
+def _commonest(column: str, kind: str) -> str:
+    """Returns the call that counts the commonest value; empty for types without one, and for truths, which may be rare.
+
+    A sketch of so few counters is off by what is left beside a value that nearly all rows have.
+    """
+    if not kind.lower().startswith(
+        ("string", "decimal", "tinyint", "smallint", "int", "bigint", "float", "double", "date", "timestamp")
+    ):
+        return ""
+    return f"approx_top_k({quoted(column)}, 1, {_COUNTERS})"
 
 
 def _checked(arguments: Arguments, columns: Mapping[str, str]) -> list[str]:
@@ -67,12 +81,20 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
         if calls := _constant(column, kind):
             needs[f"least {column}"] = Aggregate(call=calls[0], where=table.where)
             needs[f"most {column}"] = Aggregate(call=calls[1], where=table.where)
+        if call := _commonest(column, kind):
+            needs[f"commonest {column}"] = Aggregate(call=call, where=table.where)
         if found := _source_fields(arguments, table, column):
             source = arguments["source"]
             needs["source rows"] = Aggregate(call="count(*)", of=source)
             field, field_kind = found
             needs[f"source {column}"] = Aggregate(call=f"count_if({_filled(field, field_kind)})", of=source)
     return needs
+
+
+def _top(values: Values, column: str) -> tuple[object, int] | None:
+    """Returns a column's commonest value and how many rows have it, where that is known."""
+    found = [one for one in values.get(f"commonest {column}") or () if one["item"] is not None]
+    return (found[0]["item"], int(found[0]["count"])) if found else None
 
 
 def _judge(arguments: Arguments, values: Values) -> Finding:
@@ -90,6 +112,8 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
             dead[column] = f"{percent(empty)} null, empty or 0"
         elif least is not None and least == most:
             dead[column] = f"constant: {str(least)[:40]}"
+        elif (top := _top(values, column)) and top[1] >= arguments["fail_share"] * rows:
+            dead[column] = f"{percent(min(top[1] / rows, 1.0))} one value: {str(top[0])[:40]}"
         elif empty >= arguments["warn_share"] and f"source {column}" in values:
             source_rows = values["source rows"]
             filled = values[f"source {column}"] / source_rows if source_rows else 0.0
@@ -117,10 +141,10 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
 ALIVE = Definition(
     type="expect_columns_to_be_alive",
     check="D10",
-    doc="""No column is null, empty, 0 or constant throughout.
+    doc="""No column is null, empty, 0 or one value, throughout or nearly.
 
-    Per column the share of rows that are null, "", "0", 0 or an empty collection: fails from .99, or where all values
-    are one; warns from .50 where the source's own field is at least 95 % filled. Judged from min_rows (100) rows on.""",
+    Per column the share of rows that are null, "", "0", 0 or an empty collection, or that have the commonest value:
+    fails from .99, or where all values are one (truths: only there); warns from .50 where the source's own field is at least 95 % filled. Judged from min_rows (100) rows on.""",
     arguments=(
         Argument(name="columns", kind="columns"),
         Argument(name="ignore", kind="columns"),

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from expectations.causes import OWN_TIMES, TIME_ZONE, UNIT
+from expectations.causes import DEAD, OWN_TIMES, TIME_ZONE, UNIT
+from expectations.checks.columns import ALIVE
 from expectations.checks.source import AGREE
 from expectations.checks.units import FIT, UNITS, unit_named
 from expectations.definition import Aggregate, Definition, Finding, Table
@@ -139,3 +140,28 @@ def test_medians_of_a_hundred_rows_may_differ_by_chance() -> None:
     }
     assert judge(AGREE, apart | {"rows": 100, "source_rows": 100}, column="x", source="s", equals=["y"]).level == "pass"
     assert judge(AGREE, apart | {"rows": 9_000, "source_rows": 9_000}, column="x", source="s").level == "fail"
+
+
+@pytest.mark.parametrize(
+    ("commonest", "said"),
+    [
+        ([{"item": "paypal", "count": 990}], "99.0 % one value: paypal."),
+        ([{"item": "paypal", "count": 989}], ""),
+        ([], ""),
+        ([{"item": None, "count": 1_000}], ""),
+        (None, ""),
+    ],
+)
+def test_a_column_of_nearly_one_value_is_dead(commonest: Any, said: str) -> None:
+    values = {"rows": 1_000, "filled m": 1_000, "least m": "card", "most m": "paypal", "commonest m": commonest}
+    found = judge(ALIVE, values)
+    assert (found.level, found.cause, "".join(found.evidence)) == (
+        ("fail", DEAD, f"m: {said}") if said else ("pass", "", "")
+    )
+
+
+def test_truths_and_collections_may_be_nearly_one_value() -> None:
+    assert ALIVE.needs is not None
+    columns = {"is_new": "boolean", "tags": "array<string>", "geo": "struct<city:string>", "total": "decimal(12,2)"}
+    needs = ALIVE.needs(ALIVE.complete({}), Table(columns=columns))
+    assert [name for name in needs if name.startswith("commonest ")] == ["commonest total"]

@@ -186,11 +186,16 @@ def test_a_dead_column_is_found_and_leads(spark: SparkSession, sessions: DataFra
     data = columns()
     data["city"] = [""] * (N - 10) + ["Austin"] * 10
     data["referrer"] = ["direct"] * N
+    data["browser"] = [None] * 10 + ["Chrome"] * (N - 20) + ["Edge"] * 10
     result = run(frame(spark, data), sessions)
     assert statuses(result) == {"D10 expect_columns_to_be_alive": "fail"}
     found = verdict(result)
-    assert (found.cause, found.message) == (DEAD, "referrer, city are dead in 4,000 rows.")
-    assert found.evidence == ("referrer: constant: direct.", "city: 99.75 % null, empty or 0.")
+    assert (found.cause, found.message) == (DEAD, "referrer, city, browser are dead in 4,000 rows.")
+    assert found.evidence == (
+        "referrer: constant: direct.",
+        "city: 99.75 % null, empty or 0.",
+        "browser: 99.5 % one value: Chrome.",
+    )
 
 
 def test_an_emptier_column_than_its_source_warns(spark: SparkSession, sessions: DataFrame) -> None:
