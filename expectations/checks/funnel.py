@@ -54,6 +54,15 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
         for before, after in _pairs(stages):
             needs[f"rises {before} {after}"] = Aggregate(call=f"count_if({_rises(before, after)})", where=table.where)
         needs["purchases"] = Aggregate(call=f"sum(CAST({quoted(stages[-1])} AS DOUBLE))", where=table.where)
+    if other := arguments["levels"]:
+        where = escape(arguments["levels_where"] or "TRUE")
+        stage, figure = (escape(quoted(arguments[name])) for name in ("stage_column", "count_column"))
+        needs["levels"] = Query(
+            sql=f"SELECT CAST({stage} AS STRING) AS stage, CAST(sum({figure}) AS DOUBLE) AS n FROM {{other}} "
+            f"WHERE {where} GROUP BY CAST({stage} AS STRING) ORDER BY stage LIMIT 100",
+            of=other,
+            is_small=True,
+        )
     if sessions := arguments["sessions"]:
         needs["sessions"] = Aggregate(call="count(*)", of=sessions)
     if orders := arguments["orders"]:
@@ -118,6 +127,18 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
                 f"{stages[-1]} is {count(ours)}, {arguments['orders']} has {count(theirs)} ({percent(off)} apart)."
             )
             cause = cause or FUNNEL_ORDERS
+    apart = _levels_apart(arguments, values)
+    if not broken and apart:
+        return Finding(
+            level="warn",
+            observed=f"{len(apart)} stages apart",
+            message=f"The funnel counts another unit than {arguments['levels']}: {apart[0]}",
+            cause=FUNNEL_UNITS,
+            evidence=tuple(apart),
+            what_to_do="Say what is counted, sessions, users or events, and compare funnels of one unit only.",
+            numbers=numbers,
+        )
+    evidence += apart
     if not broken:
         said = f"{' ≥ '.join(stages)} holds in all {count(total)} {'funnels' if 'funnels' in values else 'rows'}."
         return Finding(level="pass", observed="descends", message=said, numbers=numbers)
@@ -135,14 +156,29 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     )
 
 
+def _levels_apart(arguments: Arguments, values: Values) -> list[str]:
+    """Returns, in words, the stages that another level of the funnel counts twice as often, or half as often."""
+    if not values.get("levels") or not values["funnels"]:
+        return []
+    theirs, ours = {one["stage"]: one["n"] for one in values["levels"]}, values["funnels"][0]
+    found = []
+    for number, stage in enumerate(arguments["stages"]):
+        here, there = ours[f"s{number}"], theirs.get(stage)
+        if here and there and max(here / there, there / here) >= arguments["warn_levels_ratio"]:
+            found.append(f"{stage} is {count(here)}, and {count(there)} in {arguments['levels']}.")
+    return found
+
+
 def _refuse(arguments: Arguments) -> str:
     if len(arguments["stages"] or []) < 2:
         return '"stages" names two stages or more.'
     if bool(arguments["stage_column"]) != bool(arguments["count_column"]):
         return '"stage_column" and "count_column" go together.'
-    for name in ("within", "sessions"):
+    for name in ("within", "sessions", "levels"):
         if arguments[name] and not arguments["stage_column"]:
             return f'"{name}" needs "stage_column".'
+    if arguments["levels"] and arguments["within"]:
+        return '"levels" compares one funnel; leave out "within".'
     return ""
 
 
@@ -152,7 +188,8 @@ DESCEND = Definition(
     doc="""No stage of a funnel has more than the one before it, and the last one agrees with the orders.
 
     Fails where stage k+1 > stage k in a row (wide form) or in a funnel's sums (long form), where a stage is missing, or
-    where the last stage's sum differs from the rows of `orders` by more than 5 %.""",
+    where the last stage's sum differs from the rows of `orders` by more than 5 %. Warns where a stage is twice, or half,
+    what the same stage is in `levels`, the funnel at another level: sessions, users, events.""",
     arguments=(
         Argument(name="stages", kind="texts", required=True),
         Argument(name="stage_column", kind="column"),
@@ -162,6 +199,9 @@ DESCEND = Definition(
         Argument(name="orders", kind="table"),
         Argument(name="orders_where", kind="sql"),
         Argument(name="fail_orders_difference", kind="share", default=0.05),
+        Argument(name="levels", kind="table"),
+        Argument(name="levels_where", kind="sql"),
+        Argument(name="warn_levels_ratio", kind="number", default=2),
     ),
     needs=_needs,
     judge=_judge,

@@ -157,6 +157,29 @@ def test_a_funnel_of_events_is_named() -> None:
     assert funnels(1_900, 500, sessions=2_000, orders=500).level == "pass"
 
 
+@pytest.mark.parametrize(("there", "level"), [(3_000, "warn"), (3_001, "pass"), (12_000, "warn"), (0, "pass")])
+def test_levels_that_differ_twofold_are_of_other_units(there: float, level: str) -> None:
+    one = {"funnel": "", "s0": 6_000, "s1": 500, "bad": False, "total": 1, "broken": 0, "purchases": 500}
+    values = {"funnels": [one], "levels": [{"stage": "purchase", "n": 500.0}, {"stage": "view", "n": there}]}
+    arguments = {"stages": ["view", "purchase"], "stage_column": "stage", "count_column": "n", "levels": "by_session"}
+    found = judge(funnel.DESCEND, values, **arguments)
+    assert found.level == level
+    if level == "warn":
+        assert found.cause == causes.FUNNEL_UNITS
+        assert found.message == (
+            f"The funnel counts another unit than by_session: view is 6,000, and {there:,} in by_session."
+        )
+
+
+def test_levels_are_of_one_funnel_in_the_long_form() -> None:
+    assert funnel.DESCEND.refuse is not None
+    wide = funnel.DESCEND.complete({"stages": ["a", "b"], "levels": "f"})
+    assert funnel.DESCEND.refuse(wide) == '"levels" needs "stage_column".'
+    long = {**wide, "stage_column": "s", "count_column": "n", "within": ["day"]}
+    assert funnel.DESCEND.refuse(long) == '"levels" compares one funnel; leave out "within".'
+    assert funnel.DESCEND.refuse({**long, "within": None}) == ""
+
+
 def agreement(factor: float | None) -> Finding:
     grid = grid_of(seconds(5, 2_000))
     values = {"grid": grid, "rows": 2_000, "source_grid": grid, "source_rows": 2_000}
