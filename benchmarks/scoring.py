@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -101,8 +101,9 @@ def append(path: Path, trial: Trial) -> None:
         file.write(json.dumps(asdict(trial)) + "\n")
 
 
-def read(path: Path, code: str) -> list[Trial]:
-    """Returns the trials of a file that were made with this code; a line that was cut off is left out."""
+def read(path: Path, codes: Collection[str]) -> list[Trial]:
+    """Returns the trials of a file that were made with one of these codes, the last of each data set; a line that was
+    cut off is left out."""
     if not path.exists():
         return []
     found: dict[tuple[str, str, int], Trial] = {}
@@ -112,7 +113,7 @@ def read(path: Path, code: str) -> list[Trial]:
         except json.JSONDecodeError:
             continue
         trial = Trial(**(said | {"flags": tuple(Flag(**flag) for flag in said["flags"])}))
-        if trial.code == code:
+        if trial.code in codes:
             found[trial.key] = trial
     return list(found.values())
 
@@ -149,7 +150,7 @@ def is_good(trials: Sequence[Trial]) -> bool:
 
 
 def markdown(trials: Sequence[Trial], sessions: int) -> str:
-    """Returns the scorecard as a page of Markdown."""
+    """Returns the scorecard as a part of a page of Markdown."""
     planted = [trial for trial in trials if trial.strength != "clean"]
     clean = [trial for trial in trials if trial.strength == "clean"]
     parts = (
@@ -166,8 +167,6 @@ def _intro(planted: Sequence[Trial], clean: Sequence[Trial], sessions: int) -> l
     kinds = len({trial.kind for trial in planted})
     seconds = sum(trial.seconds for trial in (*planted, *clean))
     lines = [
-        "# Scorecard of the checks",
-        "",
         f"{len(planted)} data sets with one planted defect each ({kinds} kinds) and {len(clean)} clean ones, of "
         f"{sessions:,} sessions, in {seconds / 60:.0f} minutes.",
         "A defect is found where a check flags the table that has it, or a table made of that one, and does not flag the",
@@ -190,26 +189,28 @@ def _defects(planted: Sequence[Trial]) -> list[str]:
     groups: dict[tuple[str, str], list[Trial]] = defaultdict(list)
     for trial in planted:
         groups[trial.kind, trial.strength].append(trial)
-    order = [*EXPECTED, *MODEL_FAULTS]
     lines = [
-        "## Planted defects",
+        "### Planted defects",
         "",
-        "| defect | strength | rate | recall | cause right | found by | cause named |",
-        "|---|---|---|---|---|---|---|",
+        "Data sets in which each was found, of all; in brackets those whose cause was right.",
+        "",
+        f"| defect | rates | {' | '.join(STRENGTHS)} | found by | cause named |",
+        f"|---|---|{'---|' * len(STRENGTHS)}---|---|",
     ]
-    for kind, strength in sorted(groups, key=lambda one: (order.index(one[0]), STRENGTHS.index(_strength(one[1])))):
-        group = groups[kind, strength]
-        found = score(group)
-        rate = "" if kind in MODEL_FAULTS else f"{EXPECTED[kind].rate(_strength(strength)):g}"
+    for kind in (kind for kind in (*EXPECTED, *MODEL_FAULTS) if any(trial.kind == kind for trial in planted)):
+        scores = [score(groups[kind, strength]) for strength in STRENGTHS]
+        shown = [f"{one.found}/{one.trials} ({one.named})" if one.trials else "" for one in scores]
+        rates = "" if kind in MODEL_FAULTS else ", ".join(f"{rate:g}" for rate in EXPECTED[kind].rates)
+        own = [trial for strength in STRENGTHS for trial in groups[kind, strength]]
         by = Counter(
             flag.check
-            for trial in group
+            for trial in own
             for flag in {f.check: f for f in trial.flags if f.table in trial.tables}.values()
         )
-        causes = Counter(trial.cause for trial in group if trial.cause)
+        causes = Counter(trial.cause for trial in own if trial.cause)
         lines.append(
-            f"| {kind} | {strength} | {rate} | {found.found}/{found.trials} | {found.named}/{found.found} | "
-            f"{', '.join(f'{_short(check)} ({n})' for check, n in by.most_common(3))} | "
+            f"| {kind} | {rates} | {' | '.join(shown)} | "
+            f"{', '.join(f'{_short(check)} ({n})' for check, n in by.most_common(2))} | "
             f"{', '.join(f'{cause} ({n})' for cause, n in causes.most_common(2))} |"
         )
     return [*lines, ""]
@@ -221,7 +222,7 @@ def _checks(planted: Sequence[Trial], clean: Sequence[Trial]) -> list[str]:
     if not medium:
         return []
     lines = [
-        "## Checks",
+        "### Checks",
         "",
         "Recall is of the medium defects that a check is expected to find; of several that are expected, one is enough.",
         "",
@@ -252,7 +253,7 @@ def _causes(planted: Sequence[Trial], clean: Sequence[Trial]) -> list[str]:
     if not (rightly or wrongly or calm):
         return []
     lines = [
-        "## Causes",
+        "### Causes",
         "",
         "| cause named | rightly (medium) | wrongly (medium) | of clean data sets |",
         "|---|---|---|---|",
@@ -266,7 +267,7 @@ def _alarms(clean: Sequence[Trial]) -> list[str]:
     if not clean:
         return []
     lines = [
-        "## Alarms on clean data",
+        "### Alarms on clean data",
         "",
         "| profile | data sets | checks each | with an error-level alarm | with a warning |",
         "|---|---|---|---|---|",

@@ -60,3 +60,11 @@ def test_all_that_is_planned(scorecard: ModuleType) -> None:
         list(scorecard.planned(["doubled"], ["weak"], 1, 0))
     assert str(caught.value).startswith('"doubled" is no defect. Known: clustered_durations,')
     assert scorecard.code_of(3_000) == scorecard.code_of(3_000) != scorecard.code_of(4_000)
+
+
+def test_the_tables_stand_between_two_lines(scorecard: ModuleType) -> None:
+    text = f"# Before\n\n{scorecard.BEGIN}\nold\n{scorecard.END}\n\nAfter\n"
+    once = scorecard.placed(text, "new\n")
+    assert once == f"# Before\n\n{scorecard.BEGIN}\nnew\n{scorecard.END}\n\nAfter\n"
+    assert scorecard.placed(once, "new\n") == once
+    assert scorecard.PAGE.read_text(encoding="utf-8").count(scorecard.BEGIN) == 1
