@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scoring import Flag, Trial, append, is_good, markdown, read
+from scoring import CLEAN, SEEDS, Flag, Trial, append, is_good, markdown, read
 from trial import LandedShop, judge, land_shop
 
 from runner.project.parse import load_project
@@ -56,10 +56,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default=",".join([*EXPECTED, *MODEL_FAULTS]), help="Defects; none for no defect.")
     parser.add_argument("--strengths", default=",".join(STRENGTHS))
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--clean", type=int, default=50, help="How many clean shops.")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--clean", type=int, default=CLEAN, help="How many clean shops.")
     parser.add_argument("--sessions", type=int, default=3_000)
     parser.add_argument("--results", type=Path, default=ROOT / "target" / "scorecard.jsonl")
+    parser.add_argument("--most", type=int, default=0, help="Judge so many data sets, then stop; 0 for all.")
     parser.add_argument(
         "--codes", default="", help="Results that count, too: made before a change that cannot touch them."
     )

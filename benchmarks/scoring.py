@@ -11,6 +11,7 @@ from pathlib import Path
 from simulate.expected import EXPECTED, MODEL_FAULTS, STRENGTHS, Strength
 
 QUARANTINE = "expect_share_between"  # the type under which the records that a landing put aside are reported
+SEEDS, CLEAN = 5, 50  # of the whole scorecard
 RECALL_GOAL, CAUSE_GOAL = 0.99, 0.95  # at the medium strength
 
 
@@ -174,6 +175,9 @@ def _intro(planted: Sequence[Trial], clean: Sequence[Trial], sessions: int) -> l
         "the truth (`simulate/expected.py`) names. Weak defects may be missed; medium ones must not be.",
         "",
     ]
+    whole = len({*EXPECTED, *MODEL_FAULTS}) * len(STRENGTHS) * SEEDS
+    if len(planted) < whole or len(clean) < CLEAN:
+        lines += [f"The whole scorecard has {whole} and {CLEAN}: the others were not run.", ""]
     if planted:
         lines += ["| strength | data sets | recall | cause right |", "|---|---|---|---|"]
         for strength in STRENGTHS:

@@ -130,6 +130,7 @@ def test_the_page(scoring: ModuleType) -> None:
     assert page.splitlines()[0] == (
         "2 data sets with one planted defect each (1 kinds) and 2 clean ones, of 3,000 sessions, in 1 minutes."
     )
+    assert "The whole scorecard has 390 and 50: the others were not run." in page
     assert "| medium | 2 | 0.500 | 1.000 |" in page
     assert "| doubled_orders | 0.002, 0.02, 1 |  | 1/2 (1) |  | values_to_be_unique (1) | duplicate keys (1) |" in page
     assert "| values_to_be_unique | 2 | 1 (50%) | 0 | 0 |" in page
