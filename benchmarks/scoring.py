@@ -172,7 +172,8 @@ def _intro(planted: Sequence[Trial], clean: Sequence[Trial], sessions: int) -> l
         f"{sessions:,} sessions, in {seconds / 60:.0f} minutes.",
         "A defect is found where a check flags the table that has it, or a table made of that one, and does not flag the",
         "clean shop of the same seed. Its cause is right where the verdict of the table nearest to it names a cause that",
-        "the truth (`simulate/expected.py`) names. Weak defects may be missed; medium ones must not be.",
+        "the truth (`simulate/expected.py`) names. Weak defects may be missed; medium ones must not be. Of medium ones all",
+        "these tables are asked; of others one after the other, the nearest first, until one is flagged.",
         "",
     ]
     whole = len({*EXPECTED, *MODEL_FAULTS}) * len(STRENGTHS) * SEEDS
