@@ -110,12 +110,13 @@ def of_users(rng: np.random.Generator, x: Numbers) -> Iterator[tuple[str, str]]:
     }
     yield "D8 users alike (ICC .03)", judge(groups.ALIKE, {"layout": [layout]}, column="x").level
     variance = float(np.exp(y).var(ddof=1))
+    averaged = np.bincount(group, weights=np.exp(y), minlength=users)[kept] / sizes
     values = {
         "rows": len(x),
         "variance": variance,
         "source_variance": variance,
         "sessions": len(x),
-        "session_users": [{"n": len(sizes)}],
+        "session_users": [{"n": len(sizes), "variance": float(averaged.var(ddof=1))}],
     }
     yield "D9 averaged", judge(averages.NOT_AVERAGED, values, column="x", sessions="s").level
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expectations.causes import AVERAGE, PER_USER, ROWS_LOST, SPAN
-from expectations.checks.averages import averaged_ratio
+from expectations.checks.averages import averaged_ratio, averages_of
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -56,6 +56,7 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
         needs["median"] = Aggregate(call=f"percentile_approx({value}, 0.5D, 10000)", where=table.where)
         needs["variance"] = Aggregate(call=f"var_samp({value})", where=table.where)
         needs["source_variance"] = Aggregate(call=f"var_samp({theirs})", of=sessions)
+        needs["session_users"] = averages_of(sessions, arguments["user_key"], arguments["source_column"])
         needs["source_median"] = Aggregate(call=f"percentile_approx({theirs}, 0.5D, 10000)", of=sessions)
     return needs
 
@@ -131,14 +132,13 @@ def _cause(arguments: Arguments, values: Values, numbers: dict[str, float | int 
         if median / window >= _SPAN_SHARE:
             evidence.append(said)
             cause = SPAN
-    users = values["session_users"][0]["n"]
-    averaged = averaged_ratio(values.get("variance"), values.get("source_variance"), values["sessions"], users)
+    averages = values["session_users"][0].get("variance")
+    averaged = averaged_ratio(values.get("variance"), averages, values.get("source_variance"))
     if averaged is not None:
         numbers["v"] = averaged
         if not cause and _AVERAGE_BAND[0] <= averaged <= _AVERAGE_BAND[1]:
             evidence.append(
-                f"V = variance x sessions per user / variance of the sessions = {figure(averaged)}: "
-                "what averaging per user leaves."
+                f"V = variance / variance of each user's average = {figure(averaged)}: what averaging per user leaves."
             )
             cause = AVERAGE
     return cause
@@ -151,7 +151,7 @@ GRAIN = Definition(
 
     r = rows / sessions; fails where abs(r - 1) > fail_deviation (.05), warns above warn_deviation (.001).
     g = rows / distinct users tells what the rows are instead. With `column`: m = median / window of all event times
-    (m >= .25: a first-to-last span), V = Var(x) (S/U) / Var(session rows) (V in .8 ... 1.2: averaged per user).""",
+    (m >= .25: a first-to-last span), V = Var(x) / Var(each user's average) (.8 ... 1.2: averaged per user).""",
     arguments=(
         Argument(name="grain", kind="choice", required=True, choices=("session", "user")),
         Argument(name="sessions", kind="table", required=True),

@@ -159,7 +159,7 @@ def test_distance_of_shapes_apart() -> None:
 GRAIN = {
     "rows": 1_000,
     "sessions": 20_000,
-    "session_users": [{"n": 1_000}],
+    "session_users": [{"n": 1_000, "variance": 5e4}],
     "users": [{"n": 1_000}],
     "window_start": 0,
     "window_end": int(WINDOW * 1e6),
@@ -192,7 +192,7 @@ def test_averages_of_real_sessions_have_the_variance_that_betrays_them() -> None
         **GRAIN,
         "rows": 2_000,
         "sessions": x.size,
-        "session_users": [{"n": 2_000}],
+        "session_users": [{"n": 2_000, "variance": float(x.mean(axis=1).var(ddof=1))}],
         "users": [{"n": 2_000}],
         "median": float(np.median(x.mean(axis=1))),
         "variance": float(x.mean(axis=1).var(ddof=1)),

@@ -125,6 +125,7 @@ AVERAGES = [
     ("averages per user", 1 / 40, 20_000, 500, "fail"),
     ("the sessions themselves", 1.0, 20_000, 500, "pass"),
     ("one session per user", 1.0, 520, 500, "pass"),
+    ("half a user's sessions", 1 / 1.4, 700, 500, "pass"),
     ("a scale of its own", 1 / 100, 20_000, 500, "pass"),
 ]
 
@@ -136,7 +137,7 @@ def test_averages(name: str, share: float, s: int, users: int, level: str) -> No
         "variance": share * 1e6,
         "source_variance": 1e6,
         "sessions": s,
-        "session_users": [{"n": users}],
+        "session_users": [{"n": users, "variance": 1e6 * users / s}],
     }
     found = judge(NOT_AVERAGED, values, column="x", sessions="stg_hbase__sessions")
     assert (found.level, found.cause) == (level, AVERAGE if level == "fail" else "")
@@ -149,21 +150,35 @@ def test_few_users_leave_more_to_chance() -> None:
 
 
 def test_no_v_where_it_says_nothing() -> None:
-    assert averaged_ratio(1.0, 1.0, 100, 0) is None
-    assert averaged_ratio(None, 1.0, 100, 10) is None
-    assert averaged_ratio(1.0, 0.0, 100, 10) is None
-    assert averaged_ratio(1.0, math.nan, 100, 10) is None
-    assert averaged_ratio(0.1, 1.0, 100, 10) == pytest.approx(1.0)
+    assert averaged_ratio(None, 0.1, 1.0) is None
+    assert averaged_ratio(0.1, None, 1.0) is None
+    assert averaged_ratio(0.1, 0.0, 1.0) is None
+    assert averaged_ratio(0.1, 0.1, math.nan) is None
+    assert averaged_ratio(0.7, 0.7, 1.0) is None, "averages that vary nearly as much as what they are of"
+    assert averaged_ratio(0.1, 0.1, 1.0) == pytest.approx(1.0)
 
 
-def test_averages_of_heavy_tails_are_found() -> None:
+@pytest.mark.parametrize("correlation", [0.0, 0.3])
+def test_averages_of_users_with_few_and_many_sessions_are_found(correlation: float) -> None:
+    """Most users have one or two of the sessions, some have a hundred, and users differ: the averages are averages."""
     rng = np.random.default_rng(2)
-    for sigma in (0.25, 1.0):
-        x = np.exp(rng.normal(6, sigma, (1_000, 20)))
-        means = x.mean(axis=1)
-        assert averaged_ratio(float(means.var(ddof=1)), float(x.var(ddof=1)), x.size, 1_000) == pytest.approx(
-            1, abs=0.2
-        )
+    sizes = np.minimum(np.ceil(rng.pareto(1.1, 400) + 1), 150).astype(int)
+    user = np.repeat(np.arange(400), sizes)
+    y = rng.normal(0, math.sqrt(correlation), 400)[user] + rng.normal(0, math.sqrt(1 - correlation), len(user))
+    x = np.exp(6 + 0.8 * y)
+    means = np.bincount(user, weights=x) / sizes
+    source = float(x.var(ddof=1))
+    values = {
+        "rows": 400,
+        "variance": float(means.var(ddof=1)),
+        "source_variance": source,
+        "sessions": len(x),
+        "session_users": [{"n": 400, "variance": float(means.var(ddof=1))}],
+    }
+    of_all = judge(NOT_AVERAGED, {**values, "rows": len(x), "variance": source}, column="x", sessions="s")
+    assert of_all.level == "pass"
+    assert judge(NOT_AVERAGED, values, column="x", sessions="s").cause == AVERAGE
+    assert float(means.var(ddof=1)) * len(x) / 400 / source > 1.2, "the formula for equal numbers of sessions misses it"
 
 
 def pairs(rows: list[tuple[int, float]], tested: float) -> Finding:
