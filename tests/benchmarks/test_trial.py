@@ -41,9 +41,11 @@ def test_planted_faults_are_found_where_they_are(scorecard: ModuleType, spark: S
     assert found.is_named
     assert {flag.table for flag in found.flags} <= {"mongodb.transactions", "stg_mongodb__transactions"}
     assert not (folder / "defect").exists()
-    fault = base.trial(replace(landed, kind="join_fan_out"), folder / "defect")
+    fault = base.trial(replace(landed, kind="join_fan_out", strength="medium"), folder / "defect")
     assert fault.is_named
     assert {flag.table for flag in fault.flags} == {"int_order_items_priced", "product_performance"}
+    strong = base.trial(replace(landed, kind="join_fan_out"), folder / "defect")
+    assert {flag.table for flag in strong.flags} == {"int_order_items_priced"}, "what is found is not looked for again"
     untouched = base.shop.project.warehouse.glob("*/*/_delta_log/*1.json")
     assert not list(untouched), "the base was landed once"
 
