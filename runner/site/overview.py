@@ -164,7 +164,7 @@ def _changes(facts: Facts, lines: Sequence[RunLine]) -> list[Change]:
     for line in lines:
         built = [
             node
-            for node in line.record.nodes
+            for node in reversed(line.record.nodes)  # what people read ends last
             if node["status"] in ("success", "warn") and work_of(line.record, node) == "build"
         ]
         if not built or line.record.command == "test" or line.record.target != facts.project.files.target.name:

@@ -27,6 +27,7 @@ from runner.site.catalog.verdicts import Check
 from runner.site.facts import Standing
 from runner.site.graph.columns import origins_of
 from runner.site.page import Entry, Page
+from runner.site.runs.drawn import over_time
 from runner.state.commits import Commit
 from runner.warehouse import exists, is_view
 
@@ -167,6 +168,7 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
             "reads": library.marked(library.reads(node.unique_id)),
             "readers": library.marked(library.readers(node.unique_id)),
             "runs": library.runs.get(node.unique_id, ()),
+            "over_time": over_time(library.facts.series.get(node.unique_id, ())),
             "sample": sample,
             "sample_note": sample_note,
             "hidden_whole": library.hidden.is_whole(node),

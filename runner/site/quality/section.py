@@ -16,7 +16,6 @@ from runner.site.facts import Facts
 from runner.site.page import Entry, File, Page
 from runner.site.quality.drawn import cell, chart, marks
 from runner.site.quality.past import CheckPast, TablePast
-from runner.site.runs.drawn import over_time
 
 SHOWN = 20  # runs in the matrix
 _TOLD = 12  # results of a check on its table's page
@@ -136,7 +135,6 @@ def _landings(facts: Facts) -> list[Landing]:
 
 
 def _table_page(facts: Facts, table: TablePast, reports: Mapping[str, Summary]) -> Page:
-    points = facts.series.get(table.node.unique_id, ()) if table.node is not None else ()
     lead = table.lead.last if table.lead is not None else None
     said = [
         (check, marks(check.results[-SHOWN:]), chart(check.results, check.title), check.results[: -_TOLD - 1 : -1])
@@ -153,7 +151,6 @@ def _table_page(facts: Facts, table: TablePast, reports: Mapping[str, Summary]) 
             "table": table,
             "lead": lead,
             "checks": said,
-            "over_time": over_time(points),
             "reports": [reports[run] for run in reversed(table.by_run) if run in reports],
             "seen": len(table.by_run),
         },

@@ -142,7 +142,7 @@ def timeline_of(record: RunRecord, graph: Graph, *, threads: int) -> Timeline:
         after=max(0.0, record.seconds - before - last),
         chain=chain_of(bars),
         longest=longest_chain(bars, among),
-        busy=busy_of(bars),
+        busy=busy_of(bars, threads=threads),
     )
 
 
@@ -231,13 +231,18 @@ def longest_chain(bars: Sequence[Bar], among: Graph) -> float:
     return max(until.values(), default=0.0)
 
 
-def busy_of(bars: Sequence[Bar]) -> dict[int, float]:
-    """Returns by number of nodes worked on at once the seconds during which it was so many."""
+def busy_of(bars: Sequence[Bar], *, threads: int) -> dict[int, float]:
+    """Returns by number of nodes worked on at once the seconds during which it was so many.
+
+    Args:
+        threads: as many as there can be; where one ends and the next starts, rounded times may overlap.
+    """
     moments = sorted([(bar.start, 1) for bar in bars] + [(bar.end, -1) for bar in bars])
     found: dict[int, float] = {}
     running, since = 0, 0.0
     for at, change in moments:
         if at > since:
-            found[running] = found.get(running, 0.0) + at - since
+            at_once = min(running, threads)
+            found[at_once] = found.get(at_once, 0.0) + at - since
         running, since = running + change, max(at, since)
     return dict(sorted(found.items()))

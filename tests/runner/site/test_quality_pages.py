@@ -86,7 +86,15 @@ def test_a_tables_own_page(project: Project) -> None:
     assert "●▲●●■ fired in 2 of 5 runs" in text
     assert "expect_table_row_count_to_be_between It never ran." in text
     assert "2026-11-20 07:59failed not published4 failing24" in text
+
+
+def test_a_tables_page_in_the_catalog_has_its_figures_from_run_to_run(project: Project) -> None:
+    page = site(project) / "models/totals.html"
+    text = words(page)
     assert "Seconds to build it in the last 5 runs." in text
+    assert "Rows in the last 5 runs." in text
+    assert "2026-11-20 08:0024 swithheld" in text
+    assert 'href="../quality/tables/totals.html">Run by run' in page.read_text(encoding="utf-8")
 
 
 def test_the_reports_lie_beside_the_pages(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
