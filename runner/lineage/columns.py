@@ -31,9 +31,14 @@ class Field:
     stored: str
     is_copy: bool
 
+    @property
+    def is_rows(self) -> bool:
+        """Whether rows are counted, and not values taken."""
+        return self.path.endswith(ROWS)
+
     def said(self) -> str:
         """Returns it as people say it: `mongodb.users.geo_data.city`, `hbase.sessions geo:city`, `rows of mongodb.users`."""
-        if self.path.endswith(ROWS):
+        if self.is_rows:
             within = self.path.removesuffix(ROWS).rstrip(".")
             return f"elements of {self.table}.{within}" if within else f"rows of {self.table}"
         stored = self.stored

@@ -97,6 +97,8 @@ def _with_plain_values(sql: str) -> str:
     """Returns a query in which a column called `values` is quoted: sqlglot takes it for the clause."""
     from sqlglot.dialects.dialect import Dialect
 
+    if "values" not in sql.lower():
+        return sql  # most queries: reading their words twice would be half of the work
     tokens = list(Dialect.get_or_raise("spark").tokenize(sql))
     for token, after in reversed(list(zip(tokens, [*tokens[1:], None], strict=True))):
         if token.token_type.name == "VALUES" and (after is None or after.token_type.name in _AFTER_A_COLUMN):

@@ -136,7 +136,7 @@
       one.width = 28 + Math.max(wide(clipped(one.name), true), wide(one.kind), ...one.lines.map(({ text }) => wide(clipped(text))));
       one.height = HEAD + LINE * one.lines.length + 6;
     }
-    const laid = window.sluiceLayers([...boxes.values()], links.map(({ from, to }) => [rows.get(from).box.id, rows.get(to).box.id]), { across: 70, between: 18, apart: 24 });
+    const laid = window.sluiceLayers([...boxes.values()], links.map(({ from, to }) => [rows.get(from).box.id, rows.get(to).box.id]), { across: 52, between: 18, apart: 24 });
     const level = (key) => {
       const { box: one, at } = rows.get(key);
       return laid.places.get(one.id).y + HEAD + LINE * at + LINE / 2;
@@ -165,7 +165,7 @@
     drawing.replaceChildren(...holder.childNodes);
     viewer.resized(laid.width + 28, laid.height + 28);
     lighting(links);
-    viewer.fit(0.45);
+    viewer.fit({ readable: true });
     const { x, y } = laid.places.get(rows.get(start).box.id);
     viewer.show({ x: x + 14, y: y + 14, width: rows.get(start).box.width, height: rows.get(start).box.height });
   }
@@ -277,6 +277,8 @@
       const one = make("a", { href: addressOf(table.label, name), "aria-current": name === path ? "true" : undefined }, name);
       list.append(make("li", {}, one, make("span", { class: "origin" }, window.sluiceOriginOf(fields))));
     }
+    const current = list.querySelector("[aria-current]");
+    if (current) list.parentElement.scrollTop = Math.max(0, current.offsetTop - list.parentElement.offsetTop - 120);
     return file;
   }
 

@@ -5,7 +5,6 @@
   const { chosen, edges, parse, Refused, valuesOf, methods, TESTS } = window.sluiceSelection;
   const FOLD = 250; // from so many nodes on, folders are drawn instead of what is in them
   const FOLDERS = 60; // as deep into the folders as gives at most so many
-  const READABLE = 0.3; // the smallest scale that a drawing begins with
   const ROWS = 300; // rows of the table that are shown at once
   const STATES = {
     failed: "its last run failed",
@@ -141,7 +140,7 @@
     list(ids);
     $("fold").hidden = ids.size < FOLD;
     $("fold").textContent = everything ? "Fold folders" : "Unfold all";
-    viewer.fit(READABLE);
+    viewer.fit({ readable: true });
     window.sluiceDrawn = { nodes: units.length, edges: links.length, milliseconds: performance.now() - started };
   }
 
@@ -285,7 +284,7 @@
   const safe = (text) => String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
   function draw(units, links) {
-    const laid = window.sluiceLayers(units, links.map(({ from, to }) => [from, to]));
+    const laid = laidOut(units, links);
     const margin = { x: 14, top: 34, bottom: 14 };
     const parts = [];
     const boxes = new Map();
@@ -310,6 +309,7 @@
     parts.push(`<g class="edges">${lines.join("")}</g>`);
     const cards = units.map((unit) => card(unit, laid.places.get(unit.id)));
     parts.push(`<g class="nodes">${cards.join("")}</g>`);
+    drawing.classList.toggle("many", links.length > 300);
     drawing.replaceChildren(...svg(`<g transform="translate(${margin.x} ${margin.top})">${parts.join("")}</g>`));
     viewer.resized(laid.width + 2 * margin.x, laid.height + margin.top + margin.bottom);
     const elements = [...drawing.querySelectorAll(".node")];
@@ -328,6 +328,23 @@
     const first = elements.find((one) => one.matches("a"));
     if (first) first.setAttribute("tabindex", "0");
     mark();
+  }
+
+  /** The places of all units: what hangs together in layers, what stands alone below it in rows. */
+  function laidOut(units, links) {
+    const tied = new Set(links.flatMap(({ from, to }) => [from, to]));
+    const alone = units.filter(({ id }) => !tied.has(id));
+    const laid = window.sluiceLayers(units.filter(({ id }) => tied.has(id)), links.map(({ from, to }) => [from, to]));
+    if (!alone.length) return laid;
+    const [gap, room] = [16, Math.max(laid.width, 900)];
+    let [x, y, right] = [0, laid.height ? laid.height + 3 * gap : 0, laid.width];
+    for (const unit of alone) {
+      if (x && x + unit.width > room) [x, y] = [0, y + 56 + gap];
+      laid.places.set(unit.id, { x, y });
+      right = Math.max(right, x + unit.width);
+      x += unit.width + gap;
+    }
+    return { ...laid, width: right, height: y + 56 };
   }
 
   function card(unit, { x, y }) {
@@ -723,7 +740,7 @@
   });
   let width = frame.clientWidth;
   new ResizeObserver(() => {
-    if (frame.clientWidth !== width) viewer.fit(READABLE);
+    if (frame.clientWidth !== width) viewer.fit({ readable: true });
     if (frame.clientWidth !== width && view.nodes.has(opened)) viewer.show(area(opened));
     width = frame.clientWidth;
   }).observe(frame);

@@ -1,8 +1,9 @@
 // A drawing that is moved and zoomed by mouse, touch, keyboard and buttons.
-// sluiceViewer(frame, drawing, {onKey}) -> {fit, zoom, pan, show, resized}; `drawing` is an svg of its natural size in `frame`.
+// sluiceViewer(frame, drawing) -> {fit, zoom, pan, show, resized}; `drawing` is an svg of its natural size in `frame`.
 "use strict";
 window.sluiceViewer = (frame, drawing, { largest = 2.5, smallest = 0.04 } = {}) => {
   const FAR = 0.45; // below this no small text can be read
+  const READABLE = 0.7; // at this scale names can be read
   let at = { x: 0, y: 0, scale: 1 };
   let size = { width: 1, height: 1 };
   let waiting = 0;
@@ -25,12 +26,15 @@ window.sluiceViewer = (frame, drawing, { largest = 2.5, smallest = 0.04 } = {}) 
     settled = setTimeout(() => (drawing.style.willChange = "auto"), 180);
   }
 
-  /** Shows all of the drawing, not larger than it is, and not smaller than `least`: of a very large one its beginning. */
-  function fit(least = smallest) {
+  /** Shows all of the drawing, not larger than it is. With `readable` as much of it as can be read: a high one its middle. */
+  function fit({ readable = false } = {}) {
     const [width, height] = [frame.clientWidth, frame.clientHeight];
     const margin = 24;
-    const scale = Math.max(least, Math.min(1, (width - 2 * margin) / size.width, (height - 2 * margin) / size.height));
-    put({ scale, x: Math.max(margin, (width - size.width * scale) / 2), y: Math.max(margin, (height - size.height * scale) / 2) });
+    const across = Math.min(1, (width - 2 * margin) / size.width);
+    const whole = Math.max(smallest, Math.min(across, (height - 2 * margin) / size.height));
+    const scale = readable ? Math.max(whole, Math.min(READABLE, Math.max(across, READABLE / 2))) : whole;
+    const middle = (height - size.height * scale) / 2;
+    put({ scale, x: Math.max(margin, (width - size.width * scale) / 2), y: readable ? middle : Math.max(margin, middle) });
   }
 
   function zoom(factor, x = frame.clientWidth / 2, y = frame.clientHeight / 2) {

@@ -88,6 +88,8 @@ def _of_model(facts: Facts, node: Model) -> list[tuple[str | Link, ...]]:
 
 def field_name(one: Field) -> str:
     """Returns a field in its store's words, without the marks of what lies within an element."""
+    if one.is_rows:
+        return one.stored or "its rows, counted"
     return one.stored or one.path
 
 
