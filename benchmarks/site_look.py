@@ -74,15 +74,63 @@ def searching(browser: Browser, site: Path) -> dict[str, str]:
     }
 
 
+# What a person does with the graph: choose by a selector (until it is drawn and laid out), and move it for 60 frames.
+CHOSEN = """(selector) => {
+  const box = document.getElementById("select");
+  const started = performance.now();
+  box.value = selector;
+  box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+  document.body.getBoundingClientRect();
+  return performance.now() - started;
+}"""
+FRAMES = """() => new Promise((done) => {
+  const frame = document.getElementById("graph");
+  const times = [];
+  let last = performance.now();
+  const step = (now) => {
+    times.push(now - last);
+    last = now;
+    const key = times.length % 20 < 10 ? "ArrowRight" : "ArrowLeft";
+    frame.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey: true, bubbles: true, cancelable: true }));
+    if (times.length < 60) requestAnimationFrame(step);
+    else done(times.slice(3).sort((one, other) => one - other));
+  };
+  requestAnimationFrame(step);
+})"""
+
+
+def lineage(browser: Browser, site: Path) -> dict[str, str]:
+    _, page = loaded(browser, (site / "lineage.html").as_uri())
+    found = {"lineage: the first drawing, of folders": drawing(page)}
+    found["lineage: a frame while it moves, median and 95th of 100"] = frames(page)
+    page.click("#fold")
+    found["lineage: everything unfolded"] = drawing(page)
+    found["lineage: a frame of everything while it moves"] = frames(page)
+    for selector in ("+model_990", "1+model_500+1", "tag:mart"):
+        found[f"lineage: {selector} typed and drawn"] = f"{page.evaluate(CHOSEN, selector):.0f} ms"
+    return found
+
+
+def drawing(page: Page) -> str:
+    drawn = page.evaluate("window.sluiceDrawn")
+    return f"{drawn['milliseconds']:.0f} ms, {drawn['nodes']:,} boxes and {drawn['edges']:,} lines"
+
+
+def frames(page: Page) -> str:
+    times = page.evaluate(FRAMES)
+    return f"{statistics.median(times):.0f} ms, {times[int(len(times) * 0.95)]:.0f} ms"
+
+
 def main(program: str, folder: str) -> None:
     site = Path(folder).absolute()
     found: dict[str, Any] = {}
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=program, args=FLAGS)
         some = sorted((site / "models").glob("*.html"))[-1]
-        for name in ("index.html", "catalog.html", f"models/{some.name}"):
+        for name in ("index.html", "catalog.html", "lineage.html", f"models/{some.name}"):
             found[f"{name} is open"] = opening(browser, site, name)
         found |= searching(browser, site)
+        found |= lineage(browser, site)
         browser.close()
     json.dump(found, sys.stdout)
 

@@ -111,13 +111,19 @@
   }
 
   function remember(replace) {
-    const node = opened && (byId.get(opened).label);
+    const node = opened && nameOf(opened);
     try {
       history[replace ? "replaceState" : "pushState"](null, "", wayTo({ ...asked(), node }) || location.pathname);
     } catch {
       // a browser that keeps pages of a disk at their address
     }
   }
+
+  /** What an address calls a node: its label, where no other has the same. */
+  const nameOf = (id) => {
+    const { label } = byId.get(id);
+    return drawable.find((one) => byId.get(one).label === label) === id ? label : id;
+  };
 
   function fromAddress() {
     const words = wordsOf(location.search || location.hash);
@@ -526,13 +532,15 @@
   const html = (name, attributes, ...inner) => make(name, { ...attributes, svg: false }, ...inner);
   function link(id) {
     const node = byId.get(id);
-    const one = html("a", { href: wayTo({ ...asked(), node: node.label }), "data-open": id, class: node.facts.state }, node.label);
+    const one = html("a", { href: wayTo({ ...asked(), node: nameOf(id) }), "data-open": id, class: node.facts.state }, node.label);
     return html("li", {}, stateMark(node.facts.state), one);
   }
   const stateMark = (state) => {
     const picture = make("svg", { viewBox: "0 0 16 16", class: `state ${state}`, "aria-hidden": "true" }, make("path", { d: MARKS[state] }));
     return picture;
   };
+
+  const selectorOf = ({ type, label }) => (type === "source" || type === "exposure" ? `${type}:${label}` : label);
 
   function told(node) {
     const { facts } = node;
@@ -556,10 +564,10 @@
     if (facts.ran) fact("Last run", `${facts.ran[0]} UTC: ${facts.ran[1]}${facts.ran[2] ? `, ${Number(facts.ran[2]).toFixed(1)} s` : ""}`);
     const checks = children.get(node.id).filter((id) => TESTS.has(byId.get(id).type)).length;
     if (checks) fact("Checks", `${checks}`);
-    const name = node.type === "source" || node.type === "exposure" ? `${node.type}:${node.label}` : node.label;
+    const name = selectorOf(node);
     const ways = html("p", { class: "ways" });
     for (const [text, select] of [["All it comes from", `+${name}`], ["All made of it", `${name}+`], ["Both", `+${name}+`], ["One step", `1+${name}+1`]]) {
-      ways.append(html("a", { href: wayTo({ select, node: node.label }), "data-select": select }, text));
+      ways.append(html("a", { href: wayTo({ select, node: nameOf(node.id) }), "data-select": select }, text));
     }
     const parts = [html("header", {}, heading, closing), state];
     if (facts.about) parts.push(html("p", { class: "about" }, facts.about));
@@ -594,7 +602,7 @@
       apply();
     } else {
       if (!shown.has(one.dataset.open)) {
-        $("select").value = `${$("select").value.trim()} ${byId.get(one.dataset.open).type === "source" ? "source:" : ""}${byId.get(one.dataset.open).label}`.trim();
+        $("select").value = `${$("select").value.trim()} ${selectorOf(byId.get(one.dataset.open))}`.trim();
         apply();
       }
       open(one.dataset.open);

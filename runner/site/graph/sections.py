@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from runner.jinja.render import scrubbed
-from runner.model import SourceTable
+from runner.model import Exposure, Model, SourceTable
+from runner.site import dashboards
 from runner.site.address import address_of
 from runner.site.facts import Facts, Standing
 from runner.site.graph.columns import column_files, columns_file
@@ -91,12 +92,19 @@ def _rows(facts: Facts, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {
             "id": node["id"],
             "label": node["label"],
-            "address": address_of(known[node["id"]], project.files.name),
+            "address": _address(facts, known[node["id"]]),
             "kind": node["facts"]["kind"],
             "state": node["facts"]["state"],
             "reads": [nodes[parent]["label"] for parent in node.get("parents", ())],
             "readers": readers[at],
         }
+
+
+def _address(facts: Facts, node: Model | SourceTable | Exposure) -> str:
+    """Returns the page of a node: of a dashboard of the project the one that shows it."""
+    if isinstance(node, Exposure) and node.name in facts.project.files.dashboards:
+        return dashboards.address(facts.project.files.dashboards[node.name])
+    return address_of(node, facts.project.files.name)
 
 
 def _tables(facts: Facts) -> Iterator[dict[str, Any]]:
