@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from runner.compile import compile_model
@@ -43,6 +44,7 @@ def _page(library: Library, node: Any, kind: str, title: str, *, searched: str =
         "users": [],
         "users_words": "Used by",
         "checks": [],
+        "drawn": "",
     }
     return Page(
         path=path,
@@ -84,7 +86,7 @@ def _exposure(library: Library, exposure: Exposure) -> Page:
     owner = " ".join(str(exposure.owner[key]) for key in ("name", "email") if exposure.owner.get(key))
     facts = [("type", exposure.type), ("owner", owner), ("maturity", exposure.maturity or "")]
     facts += [("tags", ", ".join(exposure.config.tags)), ("address", exposure.url), ("file", exposure.place)]
-    return _page(
+    page = _page(
         library,
         exposure,
         "exposure",
@@ -93,6 +95,11 @@ def _exposure(library: Library, exposure: Exposure) -> Page:
         facts=[(name, value) for name, value in facts if value],
         reads=library.reads(exposure.unique_id),
     )
+    dashboard = library.facts.project.files.dashboards.get(exposure.name)
+    if dashboard is None or dashboard.path != exposure.path:
+        return page
+    # A search finds the dashboard itself.
+    return replace(page, values={**page.values, "drawn": f"dashboards/{dashboard.name}.html"}, entries=())
 
 
 def _group(library: Library, group: Group) -> Page:

@@ -1,7 +1,7 @@
 """Opens a large site in a real Chromium and prints as JSON how long things take there, in milliseconds.
 
 Run by the Python of tests/browser's own environment:
-    python site_look.py CHROMIUM SITE
+    python site_of_many_look.py CHROMIUM SITE
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The site of a synthetic project: seconds to write it, its size, and how it feels in a real Chromium.
 
-    .venv/bin/python benchmarks/site.py [--models 1000] [--columns 20] [--keep FOLDER]
+    .venv/bin/python benchmarks/site_of_many.py [--models 1000] [--columns 20] [--keep FOLDER]
 
 A third of the models, the marts, are Delta tables of 100 rows; all have three checks. The pages are opened from the disk, the
 browser's cache is empty. Seconds are of this machine; run it while nothing else does.
@@ -78,7 +78,10 @@ def looked_at(site: Path) -> Mapping[str, Any]:
     )
     python = Path(made.stdout.strip()) / "bin" / "python"
     done = subprocess.run(
-        [python, ROOT / "benchmarks" / "site_look.py", program, site], stdout=subprocess.PIPE, text=True, check=True
+        [python, ROOT / "benchmarks" / "site_of_many_look.py", program, site],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
