@@ -169,10 +169,10 @@ def down(names: Sequence[str], field: Field, size: Size) -> Any:
     """Returns a vertical axis of names in their order; long ones are cut to what fits."""
     import altair as alt
 
-    limit = min(letters(names) + 4, size.width * (0.42 if size.width < 500 else 0.3))
-    return alt.Y(
-        "y:N", sort=list(names), axis=alt.Axis(title=None, labelLimit=limit, domain=False, ticks=False, labelPadding=6)
-    )
+    limit = min(letters(names) + 4, size.width * (0.38 if size.width < 500 else 0.3))
+    room = limit * 1.1 + 6  # the reader's letters may be wider than those that this was laid out with
+    axis = alt.Axis(title=None, labelLimit=limit, minExtent=room, domain=False, ticks=False, labelPadding=6)
+    return alt.Y("y:N", sort=list(names), axis=axis)
 
 
 def _ends(bars: Sequence[_Bar], value: Field, groups: Sequence[str]) -> str:

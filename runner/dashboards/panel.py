@@ -23,6 +23,7 @@ from runner.dashboards.values import as_csv, axis_title, exact, kind_of, raw, wi
 from runner.errors import ProjectError
 from runner.project.dashboards import Chart, Field, Mark, Number, Panel, Period
 
+_MOST_SHOWN = 250  # rows of a table on the page; the CSV has all
 _SIZES: Mapping[str, tuple[Size, ...]] = {"full": (WIDE, MIDDLE, NARROW), "half": (MIDDLE, NARROW), "third": (NARROW,)}
 _DRAWN: Mapping[Mark, Callable[[Chart, Answer], Drawing]] = {
     "line": draw_lines,
@@ -66,6 +67,7 @@ class Made:
         pictures: SVG by the width in px that it is made for, the widest first.
         tiles: of single numbers.
         columns: of the table, each with its unit and whether it holds numbers.
+        rows: of the table, the first of them; total: how many there are.
         caption: n and period in a line.
         csv: the table as the address of a file.
     """
@@ -77,6 +79,7 @@ class Made:
     tiles: tuple[Tile, ...] = ()
     columns: tuple[tuple[str, bool], ...] = ()
     rows: tuple[tuple[Cell, ...], ...] = ()
+    total: int = 0
     caption: str = ""
     sentence: str = ""
     legend: tuple[Swatch, ...] = ()
@@ -119,7 +122,8 @@ def _made(panel: Panel, chart: Chart, answer: Answer, answers: Answers, kept: Pa
         tiles=tiles,
         pictures=_pictures(panel, chart, drawing, answer, kept),
         columns=tuple((_heading(name, fields), kind_of(answer.columns[name]) == "number") for name in names),
-        rows=tuple(zip(*(_cells(answer.columns[name], fields.get(name)) for name in names), strict=True)),
+        rows=tuple(zip(*(_cells(answer.columns[name][:_MOST_SHOWN], fields.get(name)) for name in names), strict=True)),
+        total=answer.rows,
         caption=caption,
         sentence=drawing.sentence,
         legend=drawing.legend,

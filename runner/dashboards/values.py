@@ -14,6 +14,7 @@ from runner.project.dashboards import Field
 
 Kind = Literal["time", "number", "text"]
 NOTHING = "–"
+_SMALL = 1e-6  # nobody reads the digits of what is smaller; the CSV has them
 
 
 def kind_of(values: Iterable[Any]) -> Kind:
@@ -41,13 +42,15 @@ def number_of(value: Any, field: Field) -> float | None:
 
 
 def exact(value: Any, field: Field | None = None) -> str:
-    """Returns a value with all of its digits, as a table shows it."""
+    """Returns a value with all of its digits, as a table shows it; of the smallest, that they are small."""
     if value is None:
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float) and not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite" if value > 0 else "-infinite"
+    if isinstance(value, float) and 0 < abs(value) < _SMALL:
+        return "below 0.000001" if value > 0 else "above -0.000001"
     if isinstance(value, (int, float, Decimal)):
         digits = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         if field is not None and field.format == "percent":

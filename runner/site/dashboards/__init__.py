@@ -43,7 +43,7 @@ def _troubles(panels: list[Made]) -> int:
 
 def _page(facts: Facts, dashboard: Dashboard, panels: list[Made]) -> Page:
     place = address(dashboard)
-    tables = {one.panel.number: tables_of(facts, one) for one in panels}
+    tables = tables_of(facts, panels)
     return Page(
         path=place,
         title=dashboard.title,

@@ -25,17 +25,19 @@ class Read:
     at: datetime
 
 
-def tables_of(facts: Facts, made: Made) -> list[Read]:
-    """Returns the tables that a panel was drawn from, with the versions that were read."""
+def tables_of(facts: Facts, panels: Sequence[Made]) -> dict[int, list[Read]]:
+    """Returns by number of a panel the tables that it was drawn from, with the versions that were read."""
     by_name = {str(node.table): node for node in facts.project.nodes()}
-    found = []
-    for name, version in (made.versions or {}).items():
-        node = by_name.get(name)
-        if node is not None:
-            found.append(
-                Read(node=node, version=version, at=delta.changed_at(node.table.path(facts.project.warehouse)))
-            )
-    return found
+    names = dict.fromkeys(name for made in panels for name in made.versions or {} if name in by_name)
+    at = {name: delta.changed_at(by_name[name].table.path(facts.project.warehouse)) for name in names}
+    return {
+        made.panel.number: [
+            Read(node=by_name[name], version=version, at=at[name])
+            for name, version in (made.versions or {}).items()
+            if name in by_name
+        ]
+        for made in panels
+    }
 
 
 def notes_of(facts: Facts, tables: Sequence[Read]) -> list[str]:
