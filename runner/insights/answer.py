@@ -16,6 +16,8 @@ from runner.insights.kinds import COMPUTE
 from runner.model import Model, SourceTable
 from runner.project.parse import Project
 
+Obstacle = Callable[[Definition, Model | SourceTable], str]
+
 _EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -43,15 +45,14 @@ class Insight:
         return any(one.is_signal for one in self.verdicts)
 
 
-def answer(
-    project: Project, questions: Questions, *, obstacle: Callable[[Model | SourceTable], str] = lambda _: ""
-) -> list[Insight]:
+def answer(project: Project, questions: Questions, *, obstacle: Obstacle = lambda *_: "") -> list[Insight]:
     """Returns every question with its answer, in the order of `report.yml`.
 
     Chance makes one test in twenty look like a finding, so all tests of the report are judged together (`holm`).
 
     Args:
-        obstacle: says why a table must not be told of, such as a check that failed; an empty text where it may.
+        obstacle: says why a question must not be answered from its table, such as a check that failed; an empty text where
+            it may.
     """
     found = [_computed(project, one, questions.confidence, obstacle) for one in questions.insights]
     tests = [test for one in found if one.finding for test in one.finding.tests]
@@ -60,11 +61,9 @@ def answer(
     return [_told(one, lambda: next(adjusted), len(tests), limit) for one in found]
 
 
-def _computed(
-    project: Project, definition: Definition, confidence: float, obstacle: Callable[[Model | SourceTable], str]
-) -> Insight:
+def _computed(project: Project, definition: Definition, confidence: float, obstacle: Obstacle) -> Insight:
     node = project.node(definition.model)
-    reason = obstacle(node)
+    reason = obstacle(definition, node)
     if reason:
         return Insight(definition=definition, node=node, left_out=reason)
     apart = definition.settings.get("apart")

@@ -63,6 +63,18 @@ class Definition:
     note: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def shown(self) -> tuple[str, ...]:
+        """Returns the columns whose values, or figures made of them, the answer shows."""
+        found = [*self.where]
+        for key, value in self.settings.items():
+            if key in ("of", "reached"):
+                found += [value["column"], *value["where"]]
+            elif key in ("first", "second") and self.kind == "compare":
+                found += [value["top"], value["bottom"]]
+            elif isinstance(value, str) and key not in ("cluster", "members"):
+                found.append(value)
+        return tuple(one for one in found if one)
+
     def column(self, key: str) -> str:
         """Returns a column that the kind needs."""
         return str(self.settings[key])

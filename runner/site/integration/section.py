@@ -8,9 +8,11 @@ from typing import Any
 
 from runner import delta
 from runner.insights.answer import answer, observed
-from runner.insights.definition import read_questions
+from runner.insights.definition import Definition, read_questions
 from runner.insights.finding import listed, many, plural
 from runner.jinja.render import scrubbed
+from runner.model import Model, SourceTable
+from runner.site.catalog.hidden import Hidden
 from runner.site.facts import Facts
 from runner.site.integration.document import Block, Document, Items, Paragraph, Section, some
 from runner.site.integration.drawing import drawn
@@ -49,7 +51,15 @@ def report(facts: Facts) -> Document:
     project = facts.project
     questions = read_questions(project)
     checks = said(facts)
-    insights = answer(project, questions, obstacle=lambda node: obstacle(facts, node, checks))
+    hidden = Hidden(facts)
+
+    def stands_in_the_way(definition: Definition, node: Model | SourceTable) -> str:
+        secret = [column for column in definition.shown() if hidden.is_hidden(node, column)]
+        if secret:
+            return f"{node.label} has sensitive columns, and nothing made of them is shown: {', '.join(secret)}."
+        return obstacle(facts, node, checks)
+
+    insights = answer(project, questions, obstacle=stands_in_the_way)
     period = observed(project, questions)
     landings, committed = _landings(facts)
     found = stations(facts, checks)

@@ -10,8 +10,9 @@ from expectations.history import results
 from runner.insights.finding import plural
 from runner.model import Model, SourceTable
 from runner.names import CHECK_RESULTS
+from runner.site.address import address_of
 from runner.site.facts import Facts
-from runner.site.integration.document import Block, Items, Paragraph, Section, Table
+from runner.site.integration.document import Block, Cell, Items, Link, Paragraph, Section, Table
 
 _COLUMNS = (
     "run_id", "run_at", "model", "title", "severity", "status", "observed", "message", "cause", "is_published", "row_count",
@@ -133,6 +134,8 @@ def state(facts: Facts, said: Said, landings: Mapping[str, Mapping[str, object]]
         landings: by label of a landed table, what its newest landing said of itself.
     """
     blocks: list[Block] = []
+    name = facts.project.files.name
+    links: dict[str, Cell] = {node.label: Link(node.label, address_of(node, name)) for node in facts.project.nodes()}
     total = [one for found in said.checks.values() for one in found]
     if not total:
         blocks.append(Paragraph("No check has been recorded: nothing is known of the quality of the data."))
@@ -147,7 +150,7 @@ def state(facts: Facts, said: Said, landings: Mapping[str, Mapping[str, object]]
             )
         )
         if failed or warned:
-            blocks.append(_troubles([*failed, *warned]))
+            blocks.append(_troubles([*failed, *warned], links))
     if facts.reports:
         newest = facts.reports[0]
         blocks.append(
@@ -173,23 +176,29 @@ def state(facts: Facts, said: Said, landings: Mapping[str, Mapping[str, object]]
             )
         )
     if landings:
-        blocks.append(_landed(landings))
+        blocks.append(_landed(landings, links))
     return Section("State of the data's quality", "quality-state", tuple(blocks))
 
 
-def _troubles(found: Sequence[Check]) -> Table:
+def _troubles(found: Sequence[Check], links: Mapping[str, Cell]) -> Table:
     return Table(
         caption="Checks that failed or warned when they were last asked",
         columns=("table", "check", "status", "measured", "what was found", "likely cause"),
-        rows=tuple((one.model, one.title, one.status, one.observed, one.message, one.cause) for one in found),
+        rows=tuple(
+            (links.get(one.model, one.model), one.title, one.status, one.observed, one.message, one.cause)
+            for one in found
+        ),
     )
 
 
-def _landed(landings: Mapping[str, Mapping[str, object]]) -> Table:
-    rows = []
+def _landed(landings: Mapping[str, Mapping[str, object]], links: Mapping[str, Cell]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
     for label, one in sorted(landings.items()):
         rows.append(
-            (label, *(f"{int(str(one.get(key, 0) or 0)):,}" for key in ("read", "landed", "quarantined", "rescued")))
+            (
+                links.get(label, label),
+                *(f"{int(str(one.get(key, 0) or 0)):,}" for key in ("read", "landed", "quarantined", "rescued")),
+            )
         )
     return Table(
         caption="The newest landing of each table: records read, landed, set aside (quarantine), and landed with fields that the contract does not name",

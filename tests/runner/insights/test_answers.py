@@ -286,7 +286,7 @@ def test_what_cannot_be_answered_says_why(
 
 def test_a_table_that_must_not_be_told_of_is_left_out(write: Write, tiny: dict[str, str]) -> None:
     project = project_with(write, tiny, TREND, {"daily": days(np.arange(30.0))})
-    [found] = answer(project, read_questions(project), obstacle=lambda node: f"{node.label} fails a check.")
+    [found] = answer(project, read_questions(project), obstacle=lambda _, node: f"{node.label} fails a check.")
     assert (found.left_out, found.finding) == ("daily fails a check.", None)
 
 
@@ -299,6 +299,23 @@ def test_a_boolean_column_narrows_rows(write: Write, tiny: dict[str, str]) -> No
     Path(project.root / "report.yml").write_text(report % "false")
     [other] = told(project)
     assert other.finding is not None and other.finding.size == "40 rows"
+
+
+def test_columns_that_are_shown_are_known(write: Write, tiny: dict[str, str]) -> None:
+    report = """
+        insights:
+          - {name: a, kind: shares, model: totals, group: g, of: {column: n, where: {s: x}}, reached: {}, cluster: u, where: {w: 1}}
+          - name: b
+            kind: compare
+            model: totals
+            first: {called: one, top: t1, bottom: b1}
+            second: {called: other, top: t2, bottom: b2}
+        """
+    project = load_project(write({**tiny, "report.yml": report}))
+    assert [set(one.shown()) for one in read_questions(project).insights] == [
+        {"w", "g", "n", "s"},
+        {"t1", "b1", "t2", "b2"},
+    ]
 
 
 def test_the_period_is_what_a_table_says(write: Write, tiny: dict[str, str]) -> None:

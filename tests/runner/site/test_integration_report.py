@@ -236,6 +236,18 @@ def test_what_failed_its_checks_is_left_out_with_the_reason(tmp_path: Path, stat
     assert "1 check of 1 table, each by the newest run that asked it: 1 failed, 0 warned, 0 passed." in text
 
 
+def test_what_is_sensitive_is_not_shown(tmp_path: Path) -> None:
+    facts = build(tmp_path, without=("models/marts/schema.yml",))
+    marked = dedent(FILES["sources.yml"]).replace(
+        "total, data_type: double", "total, data_type: double, meta: {sensitive: true}"
+    )
+    (tmp_path / "sources.yml").write_text(marked)
+    project = load_project(facts.project.root)
+    _, text = pages(Facts(project=project, quality=load_quality(project), now=NOW))
+    reason = "town_sales has sensitive columns, and nothing made of them is shown: spend."
+    assert text.count(f"Left out: {escaped(reason)}") == 2
+
+
 def test_a_warning_stands_beside_the_insight(tmp_path: Path) -> None:
     _, text = pages(build(tmp_path, status="warn"))
     assert "- A check warns: spend is positive: 3 of 60 rows have a spend below 0." in text
