@@ -252,7 +252,7 @@ def test_a_cut_on_spark_leads_and_explains_the_days(spark: SparkSession) -> None
     lead = result.results[0]
     assert (found.cause, lead.engine, lead.check) == (CUT, "one pass", "D14")
     assert [one.check for one in found.explained] == ["D16"]
-    assert result.jobs == 6  # all that is asked, a sample of failing rows, why and where
+    assert result.jobs == 4  # all that is asked, a sample of failing rows, why and where
     assert {row["kind"] for row in lead.failing_rows} == {"none"}
     expected = judge(time, after(time, 80))
     assert lead.message == expected.message
