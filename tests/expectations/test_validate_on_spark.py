@@ -194,7 +194,7 @@ def test_a_dead_column_is_found_and_leads(spark: SparkSession, sessions: DataFra
     assert found.evidence == (
         "referrer: constant: direct.",
         "city: 99.75 % null, empty or 0.",
-        "browser: 99.5 % one value: Chrome.",
+        "browser: 99.50 % one value: Chrome.",
     )
 
 
