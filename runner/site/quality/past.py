@@ -9,6 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deltalake.exceptions import DeltaError
+from pyarrow.lib import ArrowException
+
 from expectations.history.results import distinct, read
 from runner.errors import ProjectError
 from runner.model import Model, SourceTable
@@ -138,16 +141,24 @@ def _last(check: CheckPast) -> Mapping[str, Any]:
 
 def read_past(project: Project, quality: Quality) -> Past:
     """Returns what the checks of the project's target said in the newest runs, read without Spark."""
-    path, target = results_path(project), project.files.target.name
-    runs = [CheckedRun(run_id=run_id, at=at) for at, run_id in distinct(path, "run_at", "run_id", target=target)][
-        -RUNS:
-    ]
-    rows = read(path, target=target, since=runs[0].at, columns=_COLUMNS) if runs else []
+    runs, rows, ever = _read(results_path(project), project.files.target.name)
     by_table: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for row in rows:
         by_table.setdefault(row["model"], {}).setdefault(row["check_id"], []).append(row)
-    ever = set(distinct(path, "model", "check_id", target=target))
-    return Past(runs=tuple(runs), tables=tuple(_tables(project, quality, by_table, ever, path)))
+    return Past(runs=tuple(runs), tables=tuple(_tables(project, quality, by_table, ever)))
+
+
+def _read(path: Path, target: str) -> tuple[list[CheckedRun], list[dict[str, Any]], set[tuple[Any, ...]]]:
+    """Returns the newest runs, their results, and which check of which table ever ran; nothing where that cannot be read."""
+    try:
+        every = distinct(path, "run_at", "run_id", target=target)
+        runs = [CheckedRun(run_id=run_id, at=at) for at, run_id in every][-RUNS:]
+        rows = read(path, target=target, since=runs[0].at, columns=_COLUMNS) if runs else []
+        ever = set(distinct(path, "model", "check_id", target=target))
+    except (DeltaError, ArrowException, OSError):
+        return [], [], set()
+    empty: dict[str, Any] = dict.fromkeys(_COLUMNS)  # tables of before a column was kept lack it
+    return runs, [empty | row for row in rows], ever
 
 
 def _tables(
@@ -155,7 +166,6 @@ def _tables(
     quality: Quality,
     by_table: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]],
     ever: set[tuple[Any, ...]],
-    path: Path,
 ) -> list[TablePast]:
     nodes = {node.label: node for node in project.nodes()}
     anywhere = {check for _, check in ever}
