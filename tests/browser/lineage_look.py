@@ -2,6 +2,7 @@
 
 Run by the Python of tests/browser's own environment:
     python lineage_look.py CHROMIUM choose SCRIPT CASES.json      what selectors choose in the page
+    python lineage_look.py CHROMIUM folders SITE                  the graph of a site with many models
     python lineage_look.py CHROMIUM lineage|columns SITE FOLDER   the pages of a site; pictures are left in FOLDER
 """
 
@@ -155,6 +156,26 @@ def lineage(browser: Browser, site: str, folder: str) -> dict[str, Any]:
     return seen
 
 
+def folders(browser: Browser, site: str) -> dict[str, Any]:
+    """Returns what is drawn of a project of many models: at first, with one folder unfolded, with all, and folded again."""
+    seen: dict[str, Any] = {"console": [], "requests": []}
+    page = opened(browser, Path(site, "lineage.html").as_uri(), seen, viewport={"width": 1280, "height": 860})
+    names = "[...document.querySelectorAll('#drawing .node .name')].map((one) => one.textContent)"
+    seen["first"] = page.evaluate(names)
+    seen["spoken"] = page.locator("#drawing a.folder").first.get_attribute("aria-label")
+    page.locator("#drawing a.folder").first.focus()
+    page.keyboard.press("Enter")
+    seen["one"] = len(page.evaluate(names))
+    page.click("#fold")
+    seen["all"] = len(page.evaluate(names))
+    page.click("#fold")
+    seen["again"] = page.evaluate(names)
+    seen["rows"] = [page.locator("#rows tbody tr:not([hidden])").count(), page.inner_text("#counted")]
+    asked(page, "m_0+")
+    seen["few"] = [len(page.evaluate(names)), page.locator("#fold").is_visible()]
+    return seen
+
+
 def columns(browser: Browser, site: str, folder: str) -> dict[str, Any]:
     """Returns what there is to see on the way from a mart's column to the store, clicked through in the shop's site."""
     seen: dict[str, Any] = {"console": [], "requests": [], "overflow": {}, "axe": {}, "way": []}
@@ -199,7 +220,10 @@ def followed(page: Page) -> dict[str, Any]:
 def main(program: str, what: str, *arguments: str) -> None:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=program, args=FLAGS)
-        json.dump({"choose": choose, "lineage": lineage, "columns": columns}[what](browser, *arguments), sys.stdout)
+        json.dump(
+            {"choose": choose, "lineage": lineage, "folders": folders, "columns": columns}[what](browser, *arguments),
+            sys.stdout,
+        )
         browser.close()
 
 

@@ -241,6 +241,25 @@ def test_without_a_script_the_table_is_there_and_no_dead_box(seen: dict[str, Any
     assert seen["without"] == [False, 10, True]
 
 
+def test_of_many_models_the_folders_are_drawn_first(run_look: Look, tmp_path: Path) -> None:
+    (tmp_path / "project.yml").write_text("name: many\ntargets: {dev: {warehouse: warehouse, schema: marts}}\n")
+    for number in range(320):
+        folder = tmp_path / "models" / ("staging" if number < 160 else "marts") / f"area_{number % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        read = f"{{{{ ref('m_{number - 160}') }}}}" if number >= 160 else "(select 1 as id)"
+        (folder / f"m_{number}.sql").write_text(f"select id from {read}")
+    project = load_project(tmp_path)
+    facts = Facts(project=project, quality=load_quality(project), now=NOW)
+    found = run_look("lineage_look.py", "folders", write_site(facts, tmp_path / "site").parent)
+    folders = ["marts / area_0", "marts / area_1", "staging / area_0", "staging / area_1"]
+    assert sorted(found["first"]) == folders
+    assert found["spoken"] in {f"Folder {name}: 80 models. Unfold" for name in folders}
+    assert (found["one"], found["all"], sorted(found["again"])) == (83, 320, folders)
+    assert found["rows"] == [300, "320 nodes"]
+    assert found["few"] == [2, False]
+    assert found["console"] == []
+
+
 def test_a_column_is_clicked_through_to_the_cell_of_hbase(ways: dict[str, Any]) -> None:
     said = [one["said"].partition(":")[0] for one in ways["way"]]
     assert said == [

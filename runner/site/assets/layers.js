@@ -6,7 +6,7 @@
 (() => {
   const SWEEPS = 10;
 
-  window.sluiceLayers = (nodes, edges, { across = 64, between = 14, apart = 46 } = {}) => {
+  window.sluiceLayers = (nodes, edges, { across = 52, between = 14, apart = 46 } = {}) => {
     const index = new Map(nodes.map((node, at) => [node.id, at]));
     const links = edges.map(([from, to]) => [index.get(from), index.get(to)]);
     const forward = withoutCircles(nodes.length, links);
