@@ -47,7 +47,7 @@ def sources(facts: Facts, models: Sequence[Model]) -> Section:
         rows += _of_model(facts, node)
     text = (
         "Each line is one analysis and one collection or table that values of its columns come from, found in the models' SQL; "
-        "fields that only filter or join are not counted. [] stands for the elements of an array, # for numbered cells. "
+        "fields that only filter or join, and rows that are only counted, are no fields of it. [] stands for the elements of an array, # for numbered cells. "
         f"{followed:,} of {plural(len(models), 'analysis')} could be followed."
     )
     blocks: list[Paragraph | Table] = [Paragraph(text)]
@@ -72,8 +72,8 @@ def _of_model(facts: Facts, node: Model) -> list[tuple[str | Link, ...]]:
         for one in facts.lineage.fields(node.unique_id, column):
             columns, fields = by_table.setdefault(one.table, (set(), set()))
             columns.add(column)
-            if path := field_name(one):
-                fields.add(path)
+            if not one.is_rows:
+                fields.add(field_name(one))
     tables = {table.label: table for table in facts.project.sources.values()}
     name = Link(node.label, address_of(node, facts.project.files.name))
     found: list[tuple[str | Link, ...]] = []
@@ -82,7 +82,9 @@ def _of_model(facts: Facts, node: Model) -> list[tuple[str | Link, ...]]:
         source = tables.get(table)
         store = _store(source) if source else "built here"
         place = _place(source) if source else table
-        found.append((name, store, place, f"{len(columns):,}", f"{len(fields):,}", some(sorted(fields))))
+        found.append(
+            (name, store, place, f"{len(columns):,}", f"{len(fields):,}", some(sorted(fields)) or "rows, counted")
+        )
     return found or [(name, "", "none: its columns are computed from nothing that is landed", "0", "0", "")]
 
 
