@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from expectations.suite import load_suite
+from runner.project.parse import load_project
+from tests.shop.dashboard_pages import CLOSE, EXACT, Page, marts_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EDITED = ("models", "macros", "sources.yml", "project.yml", "expectations")
@@ -64,10 +67,17 @@ def figures(said: str) -> list[str]:
     return [line for line in said.splitlines() if line.startswith(words)]
 
 
-def test_the_demo_is_green_and_its_figures_repeat(place: Callable[[str], Workplace]) -> None:
+@pytest.fixture(scope="module")
+def demo(place: Callable[[str], Workplace]) -> tuple[Workplace, str]:
+    """A shop that `run demo` has built, and what it said."""
     shop = place("demo")
     code, said = shop.run("demo", "--sessions", "4000")
     assert code == 0, said
+    return shop, said
+
+
+def test_the_demo_is_green_and_its_figures_repeat(demo: tuple[Workplace, str]) -> None:
+    shop, said = demo
     assert len(figures(said)) == 4
     assert "     Site: target/site/index.html\n" in said
     assert "All 48 tables stand as they should" in (shop.root / "target/site/index.html").read_text(encoding="utf-8")
@@ -97,6 +107,78 @@ def test_the_demo_is_green_and_its_figures_repeat(place: Callable[[str], Workpla
     assert "# asked already: models/staging/mongodb/_mongodb__models.yml" in said  # the user is one of the users
     for name in ("manifest.json", "run_results.json", "catalog.json"):
         assert json.loads((shop.root / "target" / name).read_text(encoding="utf-8"))["metadata"]["dbt_schema_version"]
+
+
+@pytest.fixture(scope="module")
+def dashboards(demo: tuple[Workplace, str]) -> tuple[Workplace, str]:
+    """The shop with the project's dashboards and the one of docs/dashboards.md, and what `run docs` said."""
+    shop = demo[0]
+    folder = shop.root / "dashboards"
+    folder.mkdir()
+    for path in (ROOT / "dashboards").glob("*.yml"):
+        (folder / path.name).symlink_to(path)
+    (folder / "orders.yml").write_text(example(), encoding="utf-8")
+    code, said = shop.run("docs")
+    assert code == 0, said
+    return shop, said
+
+
+def example() -> str:
+    """Returns the dashboard of docs/dashboards.md."""
+    return (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8").split("```yaml")[1].split("```")[0]
+
+
+def page_of(shop: Workplace, dashboard: str) -> Page:
+    return Page(shop.root / "target/site/dashboards" / f"{dashboard}.html")
+
+
+@pytest.mark.parametrize(("dashboard", "panel"), EXACT)
+def test_every_number_on_a_dashboard_is_the_marts(
+    dashboards: tuple[Workplace, str], dashboard: str, panel: str
+) -> None:
+    shown = page_of(dashboards[0], dashboard).panels[panel]
+    assert shown == list(EXACT[dashboard, panel](marts_of(dashboards[0].root / "warehouse"), shown))
+
+
+@pytest.mark.parametrize(("dashboard", "panel"), CLOSE)
+def test_a_figure_on_a_dashboard_is_computed_from_the_marts(
+    dashboards: tuple[Workplace, str], dashboard: str, panel: str
+) -> None:
+    (shown,) = page_of(dashboards[0], dashboard).panels[panel]
+    expected = CLOSE[dashboard, panel](marts_of(dashboards[0].root / "warehouse"))
+    assert [float(one) for one in shown] == pytest.approx(expected, rel=1e-9)
+
+
+def test_each_panel_of_each_dashboard_has_its_numbers_and_says_how_many_of_what_time(
+    dashboards: tuple[Workplace, str],
+) -> None:
+    shop, said = dashboards
+    assert "queries of dashboards asked, 0 unchanged" in said and "without data" not in said
+    for dashboard in load_project(shop.root).files.dashboards.values():
+        page = page_of(shop, dashboard.name)
+        for panel in dashboard.panels:
+            if panel.query is not None and panel.title != "Lying longest":  # a small shop may have no overstock
+                assert page.panels[panel.title], panel.place
+                assert re.match(r"n = [\d,]+ .*, .*20\d\d-\d\d-\d\d", page.captions[panel.title]), panel.place
+
+
+def test_dashboards_that_have_not_changed_start_no_spark(dashboards: tuple[Workplace, str]) -> None:
+    shop = dashboards[0]
+    before = page_of(shop, "funnel").panels
+    code, said = shop.run("docs", "--no-dashboards")
+    assert (code, "without data" in said) == (0, False)
+    assert page_of(shop, "funnel").panels == before
+    folder = shop.root / "dashboards"
+    (folder / "orders.yml").write_text(
+        example().replace("payment_method, order_count", "payment_method, order_cuont"), encoding="utf-8"
+    )
+    code, said = shop.run("docs")
+    assert code == 1
+    assert "run: 1 queries of dashboards asked, " in said
+    assert (
+        "run: a panel is without data: dashboards/orders.yml:32: " in said
+        and "`order_cuont` cannot be resolved" in said
+    )
 
 
 def test_the_quick_start_of_the_readme_runs(place: Callable[[str], Workplace], monkeypatch: pytest.MonkeyPatch) -> None:

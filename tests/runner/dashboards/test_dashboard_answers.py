@@ -1,10 +1,11 @@
-"""Answers of dashboards: kept until what they hang on changes, missing with a reason."""
+"""Answers of dashboards: asked of a real Spark once, kept until what they hang on changes, missing with a reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,35 @@ def queries(project: Project) -> dict[str, Query]:
 
 def asked(project: Project, now: datetime = NOW, **options: Any) -> Answers:
     return find_answers(project, project.files.dashboards.values(), now=now, **options)
+
+
+def test_spark_is_asked_once_and_what_is_wrong_is_told(project: Project, spark: SparkSession) -> None:
+    found = asked(project, spark=lambda: nullcontext(spark))
+    by_title = queries(project)
+    answer = found.found[by_title["By day"]]
+    assert answer.columns == {
+        "order_date": [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)],
+        "revenue": [Decimal("40.50"), Decimal("42.50"), Decimal("44.50")],
+        "orders": [2, 4, 6],
+    }
+    assert answer.versions == {"marts.daily": 1}
+    told = {title: found.missing.get(query, "") for title, query in by_title.items()}
+    assert told["Forecast"] == (
+        "dashboards/sales.yml:16: forecast has not been built. Build it: run models --select +forecast"
+    )
+    assert told["Too many"] == (
+        "dashboards/sales.yml:19: the query gives more than 5,000 rows. Aggregate them in the query: "
+        "a chart is drawn of few rows."
+    )
+    assert told["Misspelt"].startswith("dashboards/sales.yml:25: ") and "`cty` cannot be resolved" in told["Misspelt"]
+    assert (
+        told["Twice"]
+        == "dashboards/sales.yml:28: two columns of the query have one name. Name one of them: as other_name"
+    )
+    assert {query.place for query in found.rejected} == {f"dashboards/sales.yml:{line}" for line in (19, 22, 28)}
+    again = asked(project)
+    assert again.found == found.found and (again.asked, again.kept) == (0, 3)
+    assert len(list((project.files.target_folder / "dashboards").glob("*.arrow"))) == 3
 
 
 def test_an_answer_hangs_on_words_variables_versions_and_the_day(project: Project) -> None:
