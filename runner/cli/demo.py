@@ -30,9 +30,10 @@ def demo_command(command: Command, sessions: int, seed: int) -> int:
     summary = write_shop(folder, sessions=sessions, seed=seed)
     for line in summary.lines():
         say(line)
-    results = build_all(command, full_refresh=True)  # another shop may have been here
-    code = finish(command, results, verb="tables")
-    site_after(command, results)
+    with command.keeping_spark():
+        results = build_all(command, full_refresh=True)  # another shop may have been here
+        code = finish(command, results, verb="tables")
+        site_after(command, results)
     if code == 0:
         for line in _figures(project):
             say(line)

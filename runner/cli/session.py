@@ -62,6 +62,7 @@ class Command:
     _working: Project | None = None
     _listing: Listing | None = None
     _spark: SparkSession | None = None
+    _keeping: ExitStack | None = None
 
     @property
     def elapsed(self) -> float:
@@ -153,8 +154,11 @@ class Command:
 
             threading.Thread(target=preload, daemon=True).start()
         with status("starting Spark"):
-            session = opened.__enter__()
+            session = self._keeping.enter_context(opened) if self._keeping else opened.__enter__()
         self._spark = session
+        if self._keeping:
+            yield session
+            return
         try:
             yield session
         except BaseException as error:
@@ -164,6 +168,15 @@ class Command:
         else:
             self._spark = None
             opened.__exit__(None, None, None)
+
+    @contextmanager
+    def keeping_spark(self) -> Iterator[None]:
+        """Lets a session that is opened within stay open to the end of it, for all that asks for one there."""
+        with ExitStack() as self._keeping:
+            try:
+                yield
+            finally:
+                self._keeping = self._spark = None
 
     def _opened(self, *, small: bool, stores: bool) -> AbstractContextManager[SparkSession]:
         target = self.project().files.target

@@ -144,19 +144,20 @@ def build_command(
             window=(event_time_start, event_time_end),
         )
         return build_sample(command, command.select(select, exclude), options, sample)
-    results = build_all(
-        command,
-        select,
-        exclude,
-        full_refresh=full_refresh,
-        force=force,
-        fail_fast=fail_fast,
-        threads=threads,
-        publish=publish,
-        window=(event_time_start, event_time_end),
-    )
-    code = finish(command, results, verb="tables", data_docs=data_docs)
-    site_after(command, results)
+    with command.keeping_spark():
+        results = build_all(
+            command,
+            select,
+            exclude,
+            full_refresh=full_refresh,
+            force=force,
+            fail_fast=fail_fast,
+            threads=threads,
+            publish=publish,
+            window=(event_time_start, event_time_end),
+        )
+        code = finish(command, results, verb="tables", data_docs=data_docs)
+        site_after(command, results)
     return code
 
 

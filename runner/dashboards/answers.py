@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -142,29 +143,35 @@ def _ask(
     now: datetime,
 ) -> None:
     warehouse = Warehouse(spark, project.warehouse)
-    for query, asked in wanted.items():
-        try:
-            table = _rows(warehouse, asked)
-        except ProjectError as error:
-            missing[query] = str(error)
-        except Exception as error:
-            if not from_spark(error):
-                raise
-            missing[query] = scrubbed(explain(error, asked.compiled))
-        else:
-            if len(set(table.column_names)) < len(table.column_names):
-                missing[query] = (
-                    f"{query.place}: two columns of the query have one name. Name one of them: as other_name"
-                )
-                continue
-            if table.num_rows > MOST_ROWS:
-                missing[query] = (
-                    f"{query.place}: the query gives more than {MOST_ROWS:,} rows. Aggregate them in the query: "
-                    "a chart is drawn of few rows."
-                )
-                continue
-            _keep(project, asked, table, now)
-            found[query] = _answer(table, asked, now)
+    pool = ThreadPoolExecutor(project.files.target.threads)
+    running = {query: pool.submit(_rows, warehouse, asked) for query, asked in wanted.items()}
+    try:
+        for query, asked in wanted.items():
+            try:
+                table = running[query].result()
+                _refuse(query, table)
+            except ProjectError as error:
+                missing[query] = str(error)
+            except Exception as error:
+                if not from_spark(error):
+                    raise
+                missing[query] = scrubbed(explain(error, asked.compiled))
+            else:
+                _keep(project, asked, table, now)
+                found[query] = _answer(table, asked, now)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _refuse(query: Query, table: Any) -> None:
+    """Raises ProjectError where no panel can be made of what a query gives."""
+    if len(set(table.column_names)) < len(table.column_names):
+        raise ProjectError(f"{query.place}: two columns of the query have one name. Name one of them: as other_name")
+    if table.num_rows > MOST_ROWS:
+        raise ProjectError(
+            f"{query.place}: the query gives more than {MOST_ROWS:,} rows. Aggregate them in the query: "
+            "a chart is drawn of few rows."
+        )
 
 
 def _rows(warehouse: Warehouse, asked: Question) -> Any:
