@@ -193,7 +193,10 @@ def _missing(number: int) -> tuple[str, ...]:
 
 
 def draw_ranking(chart: Chart, answer: Answer) -> Drawing:
-    """Returns a ranking of the greatest with what tells it from chance: bars, or where chance explains it points."""
+    """Returns a ranking of the greatest with what tells it from chance: bars, or where chance explains it points.
+
+    Where values are judged one by one, those beyond chance come first and have places; the others are outlined.
+    """
     name, value = chart.fields("y")[0], chart.fields("x")[0]
     bars, missing = _bars(answer, name, value, [""])
     if not bars:
@@ -201,7 +204,10 @@ def draw_ranking(chart: Chart, answer: Answer) -> Drawing:
     signal, order = _judged(chart, answer, value, name)
     scale_up = 100.0 if value.format == "percent" else 1.0
     shown = order[: chart.limit]
-    names = _apart([bars[row].name for row in shown], numbered=signal.has_order is not False)
+    placed = (
+        0 if signal.has_order is False else sum(signal.beyond[row] for row in shown) if signal.beyond else len(shown)
+    )
+    names = _apart([bars[row].name for row in shown], placed=placed)
     ends = [end * scale_up for row in shown for end in (signal.low[row], signal.high[row]) if end is not None]
     middle = None if signal.middle is None or signal.has_order is not False else signal.middle * scale_up
     points = signal.has_order is False
@@ -214,6 +220,7 @@ def draw_ranking(chart: Chart, answer: Answer) -> Drawing:
             "y": names[place],
             "low": None if (low := signal.low[row]) is None else low * scale_up,
             "high": None if (high := signal.high[row]) is None else high * scale_up,
+            "sure": place < placed,
             "l": f"{LABEL}{names[place]}: {with_unit(bars[row].given, value)}{_between(low, high, value)}",
         }
         for place, row in enumerate(shown)
@@ -224,12 +231,14 @@ def draw_ranking(chart: Chart, answer: Answer) -> Drawing:
 
         base = alt.Chart(alt.Data(values=rows)).encode(y=down(names, name, size))
         x = across(scale, value, size)
-        bar = (
-            base.mark_point(filled=True, size=70, opacity=1, color=COLORS[0])
-            if points
-            else base.mark_bar(color=COLORS[0], height={"band": 0.66})
-        )
-        layers = [bar.encode(x=x, description=alt.Description("l:N"))]
+        if points:
+            marks = [base.mark_point(filled=True, size=70, opacity=1, color=COLORS[0])]
+        else:
+            sure, unsure = base.transform_filter("datum.sure"), base.transform_filter("!datum.sure")
+            marks = [sure.mark_bar(color=COLORS[0], height={"band": 0.66})] if placed else []
+            if placed < len(rows):
+                marks.append(unsure.mark_bar(filled=False, color=COLORS[0], strokeWidth=1.2, height={"band": 0.6}))
+        layers = [mark.encode(x=x, description=alt.Description("l:N")) for mark in marks]
         if ends:
             rule = base.transform_filter("isValid(datum.low)").mark_rule(
                 color=COLORS[0] if points else TEXT, strokeWidth=1.6
@@ -241,12 +250,14 @@ def draw_ranking(chart: Chart, answer: Answer) -> Drawing:
             layers += rule_layers(chart.rule, axis="x", title=chart.rule[1])
         return alt.layer(*layers)
 
-    first = f"Of {len(bars):,}, the greatest: " + "; ".join(
+    first = f"Of {len(bars):,}, the {'first' if signal.beyond else 'greatest'}: " + "; ".join(
         f"{bars[row].name} ({with_unit(bars[row].given, value)})" for row in shown[:3]
     )
     notes = _missing(missing)
     if ends:
         notes = ("Thin lines are 95 % intervals.", *notes)
+    if placed < len(shown) and not points:
+        notes = ("Outlined bars are not beyond chance, and have no place.", *notes)
     if scale.values[0] > 0:
         notes = (f"The axis begins at {scale.text(scale.values[0])}, not at 0.", *notes)
     return Drawing(
@@ -269,7 +280,9 @@ def _judged(chart: Chart, answer: Answer, value: Field, name: Field) -> tuple[Si
         found = answer.column(column, chart.place)
         columns[role] = [_certain(found[row], column, chart.place) for row in known]
     signal = judge(values, chart.noise, columns, of=_plural(name.title))
-    return signal, sorted(range(len(values)), key=lambda row: -values[row])
+    return signal, sorted(
+        range(len(values)), key=lambda row: (not signal.beyond[row] if signal.beyond else False, -values[row])
+    )
 
 
 def _certain(value: Any, column: str, place: str) -> float:
@@ -283,13 +296,11 @@ def _plural(word: str) -> str:
     return word if word.endswith("s") else f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
-def _apart(names: Sequence[str], *, numbered: bool) -> list[str]:
-    """Returns names that differ from each other, with their places where they mean something."""
-    if numbered:
-        return [f"{place}. {name}" for place, name in enumerate(names, 1)]
+def _apart(names: Sequence[str], *, placed: int) -> list[str]:
+    """Returns names that differ from each other; the first of them with their places, where these mean something."""
     seen: dict[str, int] = {}
-    found = []
-    for name in names:
+    found = [f"{place}. {name}" for place, name in enumerate(names[:placed], 1)]
+    for name in names[placed:]:
         seen[name] = seen.get(name, 0) + 1
         found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return found

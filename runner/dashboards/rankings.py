@@ -32,6 +32,7 @@ class Signal:
         together: how many of the first cannot be told from the first one, itself included; 0 where nobody asked.
         words: all of it in a sentence; empty where no chance is in it.
         middle: what all values would be if nothing but chance told them apart; None where there is no such value.
+        beyond: of each value whether it alone is beyond chance; empty where they are judged together.
     """
 
     has_order: bool | None
@@ -40,6 +41,7 @@ class Signal:
     words: str
     together: int = 0
     middle: float | None = None
+    beyond: Sequence[bool] = ()
 
 
 def judge(values: Sequence[float], noise: Noise, columns: Mapping[str, Sequence[float]], *, of: str) -> Signal:
@@ -107,12 +109,13 @@ def _one_by_one(values: Sequence[float], noise: Noise, columns: Mapping[str, Seq
     if "p" not in columns:
         errors = [(b - a) / (2 * _Z) for a, b in zip(low, high, strict=True)]
         return _told(values, list(zip(low, high, strict=True)), errors, _of_errors(values, errors), of)
-    beyond = sum(p < noise.below for p in columns["p"])
-    if not beyond:
+    beyond = [p < noise.below for p in columns["p"]]
+    if not any(beyond):
         words = f"Consistent with chance: none of {_many(values, of)} is beyond it (adjusted p at least {figure(min(columns['p']))}). What stands first here is noise."
         return Signal(has_order=False, low=low, high=high, words=words, middle=noise.expected)
-    words = f"{count(beyond)} of {_many(values, of)} {'is' if beyond == 1 else 'are'} beyond chance (adjusted p below {figure(noise.below)})."
-    return Signal(has_order=True, low=low, high=high, words=words, middle=noise.expected)
+    number = sum(beyond)
+    words = f"{count(number)} of {_many(values, of)} {'is' if number == 1 else 'are'} beyond chance (adjusted p below {figure(noise.below)})."
+    return Signal(has_order=True, low=low, high=high, words=words, middle=noise.expected, beyond=beyond)
 
 
 def _of_counts(values: Sequence[float]) -> tuple[float, int] | None:

@@ -291,7 +291,21 @@ def test_pairs_that_chance_explains_are_no_podium(tmp_path: Path) -> None:
     assert "a + b" in shown and "a + b (2)" in shown and "by chance 1" in shown and "1. a + b" not in shown
     real = made(tmp_path, chart, **columns, p=[0.0001, 1.0, 1.0])
     assert real.notice == "" and "1. a + b" in texts(real.pictures[0][1])
-    assert real.notes[0] == "1 of 3 pairs is beyond chance (adjusted p below 0.01)."
+    assert real.notes == (
+        "1 of 3 pairs is beyond chance (adjusted p below 0.01).",
+        "Outlined bars are not beyond chance, and have no place.",
+        "Thin lines are 95 % intervals.",
+    )
+
+
+def test_pairs_beyond_chance_stand_before_greater_ones_that_are_not(tmp_path: Path) -> None:
+    chart = "{mark: ranking, x: lift, y: pair, noise: {low: low, high: high, p: p, expected: 1}, limit: 2}"
+    pairs = {"pair": ["rare", "sure", "other"], "lift": [32.0, 4.0, 2.0], "low": [0.9, 3.0, 0.5]}
+    found = made(tmp_path, chart, **pairs, high=[99.0, 6.0, 8.0], p=[1.0, 0.0001, 1.0])
+    shown = texts(found.pictures[0][1])
+    assert "1. sure" in shown and "rare" in shown and "other" not in shown
+    assert shown.index("1. sure") < shown.index("rare")
+    assert found.sentence.startswith("Ranking of lift by pair. Of 3, the first: sure (4); rare (32).")
 
 
 def test_all_values_are_judged_and_the_first_are_shown(tmp_path: Path) -> None:
