@@ -93,8 +93,8 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
 
 def _top(values: Values, column: str) -> tuple[object, int] | None:
     """Returns a column's commonest value and how many rows have it, where that is known."""
-    found = [one for one in values.get(f"commonest {column}") or () if one["item"] is not None]
-    return (found[0]["item"], int(found[0]["count"])) if found else None
+    found = [one for one in values.get(f"commonest {column}") or () if one[0] is not None]  # each is (item, count)
+    return (found[0][0], int(found[0][1])) if found else None
 
 
 def _judge(arguments: Arguments, values: Values) -> Finding:
