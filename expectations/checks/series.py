@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 from expectations.causes import CONSTANT_SERIES, DATE_FIELD, DAYS_MISSING, ROWS_LOST
 from expectations.definition import (
     Aggregate,
@@ -41,6 +43,11 @@ def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
     return needs
 
 
+def _day(value: datetime.date | str) -> datetime.date:
+    """Returns a day, which Great Expectations' own engine hands on as text."""
+    return datetime.date.fromisoformat(value) if isinstance(value, str) else value
+
+
 def _judge(arguments: Arguments, values: Values) -> Finding:
     rows, days, date = values["rows"], values["days"], arguments["date"]
     numbers: dict[str, float] = {"rows": rows, "days": days}
@@ -55,7 +62,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         levels.append("fail")
         evidence.append(f"{count(values['nulls'])} of {count(rows)} rows ({percent(nulls)}) have no {date}.")
         cause = DATE_FIELD
-    span = (values["last"] - values["first"]).days + 1 if values["first"] is not None else 0
+    span = (_day(values["last"]) - _day(values["first"])).days + 1 if values["first"] is not None else 0
     expected = source_days if source_days is not None else span
     if days <= 1 and expected and expected > 2:
         levels.append("fail")

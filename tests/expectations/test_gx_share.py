@@ -30,6 +30,7 @@ SUITE = Suite(
         expect("expect_column_values_to_exist_in", column="user_id", to="users"),
         expect("expect_tables_to_reconcile", value="count(*)", other="users"),
         expect("expect_columns_to_be_alive", source="users", min_rows=1, ignore=["revenue"]),
+        expect("expect_series_to_be_sane", date="since"),
     ),
 )
 
@@ -41,7 +42,8 @@ def test_a_checkpoint_runs_our_suite_and_data_docs_show_our_result(spark: SparkS
 
     import great_expectations as great  # isort: skip
 
-    clv = spark.sql("select * from values (1, 1.0), (2, 2.0), (3, 1.5) as given(user_id, revenue)")
+    clv = spark.sql("""select user_id, revenue, date(since) as since from values
+        (1, 1.0, '2025-01-01'), (2, 2.0, '2025-01-02'), (3, 1.5, '2025-01-03') as given(user_id, revenue, since)""")
     users = spark.sql("select * from values (1), (2), (4) as given(user_id)")
     ours = validate(clv, SUITE, inputs={"users": users})
 
@@ -63,7 +65,7 @@ def test_a_checkpoint_runs_our_suite_and_data_docs_show_our_result(spark: SparkS
     }
     mine = {(one.type, str(one.expectation.arguments.get("condition"))): one.level != "fail" for one in ours.results}
     assert mine == by_place
-    assert sorted(mine.values()) == [False, False, True, True, True, True, True]
+    assert sorted(mine.values()) == [False, False, True, True, True, True, True, True]
     assert (theirs.success, ours.success) == (False, False)
 
     keep_result(context, ours, run_id="run-7")
