@@ -7,15 +7,19 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from expectations.suite import load_suite
 from runner.project.parse import load_project
 from tests.shop.dashboard_pages import CLOSE, EXACT, Page, marts_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EDITED = ("models", "macros", "sources.yml", "project.yml", "expectations")
@@ -160,6 +164,42 @@ def test_each_panel_of_each_dashboard_has_its_numbers_and_says_how_many_of_what_
             if panel.query is not None and panel.title != "Lying longest":  # a small shop may have no overstock
                 assert page.panels[panel.title], panel.place
                 assert re.match(r"n = [\d,]+ .*, .*20\d\d-\d\d-\d\d", page.captions[panel.title]), panel.place
+
+
+def numbers(row: Sequence[Any]) -> list[float | None]:
+    """Returns the numbers of a row; what is no number, or a text, is None."""
+    return [float(one) if isinstance(one, (int, float, Decimal)) and not isinstance(one, bool) else None for one in row]
+
+
+def test_each_number_of_each_panel_is_what_spark_says_when_asked_anew(
+    dashboards: tuple[Workplace, str], spark: SparkSession
+) -> None:
+    from runner.dashboards.questions import compiled_query
+    from runner.mentions import tables_in
+    from runner.warehouse import Warehouse
+
+    project = load_project(dashboards[0].root)
+    warehouse = Warehouse(spark, project.warehouse)
+    compared = 0
+    for dashboard in project.files.dashboards.values():
+        page = page_of(dashboards[0], dashboard.name)
+        for panel in dashboard.panels:
+            if panel.query is None or panel.chart is None:
+                continue
+            sql = compiled_query(project, panel.query).sql
+            for table in tables_in(project, sql):
+                warehouse.register(table)
+            asked = spark.sql(sql)
+            named = panel.chart.fields("values" if panel.chart.mark == "number" else "columns")
+            columns = [one.name for one in named] or asked.columns
+            shown = page.panels.get(panel.title, [])
+            said = [numbers([row[name] for name in columns]) for row in asked.limit(len(shown)).collect()]
+            assert len(shown) == len(said), panel.place
+            for cells, values in zip(shown, said, strict=True):
+                pairs = [(cell, value) for cell, value in zip(cells, values, strict=True) if value is not None]
+                assert [float(cell) for cell, _ in pairs] == pytest.approx([value for _, value in pairs], rel=1e-9)
+                compared += len(pairs)
+    assert compared > 1_000
 
 
 def test_dashboards_that_have_not_changed_start_no_spark(dashboards: tuple[Workplace, str]) -> None:
