@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from expectations.chance import chi_square_tail, evenness
 from expectations.words import count, figure
+from runner.insights.intervals import share
 from runner.project.dashboards import Noise
 
 _LEAST_EXPECTED = 5.0  # a group, below which chi-square is no approximation
@@ -159,13 +160,11 @@ def _poisson(value: float) -> tuple[float, float]:
 
 
 def _wilson(part: float, whole: float) -> tuple[float, float]:
-    """Returns the 95 % interval of a share (Wilson 1927)."""
+    """Returns the 95 % interval of a share; of nothing it may be any."""
     if whole <= 0:
         return 0.0, 1.0
-    share, square = part / whole, _Z**2
-    middle = (share + square / (2 * whole)) / (1 + square / whole)
-    reach = _Z * math.sqrt(share * (1 - share) / whole + square / (4 * whole**2)) / (1 + square / whole)
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    found = share(part, whole)
+    return found.low, found.high
 
 
 def _many(values: Sequence[float], of: str) -> str:
