@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,28 +153,17 @@ class Command:
             from expectations.validate import preload
 
             threading.Thread(target=preload, daemon=True).start()
-        with status("starting Spark"):
-            session = self._keeping.enter_context(opened) if self._keeping else opened.__enter__()
-        self._spark = session
-        if self._keeping:
-            yield session
-            return
-        try:
-            yield session
-        except BaseException as error:
-            self._spark = None
-            if not opened.__exit__(type(error), error, error.__traceback__):
-                raise
-        else:
-            self._spark = None
-            opened.__exit__(None, None, None)
+        with nullcontext(self._keeping) if self._keeping else self.keeping_spark() as keeping:
+            with status("starting Spark"):
+                self._spark = keeping.enter_context(opened)
+            yield self._spark
 
     @contextmanager
-    def keeping_spark(self) -> Iterator[None]:
+    def keeping_spark(self) -> Iterator[ExitStack]:
         """Lets a session that is opened within stay open to the end of it, for all that asks for one there."""
         with ExitStack() as self._keeping:
             try:
-                yield
+                yield self._keeping
             finally:
                 self._keeping = self._spark = None
 

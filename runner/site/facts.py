@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Standing = Literal["fresh", "stale", "failed", "skipped", "missing"]
 
 
-@dataclass(slots=False, kw_only=True)
+@dataclass(kw_only=True)
 class Facts:
     """A project, and what its tables, records and reports say.
 
