@@ -37,10 +37,16 @@ class Field:
         return self.path.endswith(ROWS)
 
     def said(self) -> str:
-        """Returns it as people say it: `mongodb.users.geo_data.city`, `hbase.sessions geo:city`, `rows of mongodb.users`."""
+        """Returns it as people say it: `mongodb.users.geo_data.city`, `hbase.sessions geo:city`, `rows of mongodb.users`.
+
+        Rows that are made of something else than the elements of an array are `rows made of hbase.sessions.start_time`.
+        """
         if self.is_rows:
             within = self.path.removesuffix(ROWS).rstrip(".")
-            return f"elements of {self.table}.{within}" if within else f"rows of {self.table}"
+            if not within:
+                return f"rows of {self.table}"
+            kind = "elements of" if within.endswith((ELEMENT, KEY, VALUE)) else "rows made of"
+            return f"{kind} {self.table}.{within}"
         stored = self.stored
         return f"{self.table} {stored}" if stored and stored != self.path else f"{self.table}.{self.path}"
 

@@ -23,6 +23,7 @@ from runner.lineage.shapes import (
     beside,
     computed,
     either,
+    place_in,
     rows_of,
 )
 
@@ -282,6 +283,8 @@ class _Walk:
             for name, shape in self._projected(one, scope, ctes, at):
                 columns[_free(name, columns)] = shape
                 scope.aliases.setdefault(name.lower(), shape)
+        if tree.args.get("group") is None and any(map(_aggregates, tree.expressions)):
+            return Made(columns, CONSTANT)  # one row, whatever is read
         calls = [one.this if isinstance(one, exp.Aliases) else one.unalias() for one in tree.expressions]
         return Made(columns, either([scope.rows(), *(self._elements(one, scope, ctes) for one in calls)]))
 
@@ -385,7 +388,7 @@ class _Walk:
         arguments = [self._shape(one, scope, ctes) for one in _arguments(call)]
         first = arguments[0] if arguments else CONSTANT
         if name in ("explode", "explode_outer", "posexplode", "posexplode_outer"):
-            position = {"pos": CONSTANT} if name.startswith("pos") else {}
+            position = {"pos": place_in(first)} if name.startswith("pos") else {}
             if first.is_map():
                 return {**position, "key": first.key(), "value": first.value()}
             return {**position, "col": first.element()}
@@ -560,7 +563,7 @@ class _Walk:
             return either(shapes)
         if name in ("array", "array_append", "array_prepend"):
             elements = shapes if name == "array" else [first.element(), *rest]
-            return Array(either(elements))
+            return Array(either(elements), is_listed=name == "array")
         if name in ("collect_list", "collect_set", "array_agg"):
             return Array(first)
         if name in ("element_at", "try_element_at", "get", "array_max", "array_min"):
@@ -617,9 +620,9 @@ class _Walk:
             return of(function.this, scope.with_lambdas(dict(zip(named, values, strict=False))))
 
         if name == "transform":
-            return Array(called(arguments[1], first.element()))
+            return Array(called(arguments[1], first.element(), place_in(first)))
         if name in ("filter", "array_sort"):
-            given = (first.element(),) * (2 if name == "array_sort" else 1)
+            given = (first.element(), first.element() if name == "array_sort" else place_in(first))
             return beside(first, [called(one, *given) for one in arguments[1:]])
         if name == "map_filter":
             return beside(first, [called(arguments[1], first.key(), first.value())])
@@ -710,6 +713,14 @@ _OF_ELEMENTS = {"explode", "explode_outer", "posexplode", "posexplode_outer", "i
 
 def _is_generator(tree: Any) -> bool:
     return _function(tree) in {*_OF_ELEMENTS, "stack", "json_tuple"}
+
+
+def _aggregates(tree: Any) -> bool:
+    """Whether an entry of a select list makes one value of many rows; one over a window does not, nor a subquery's."""
+    from sqlglot import exp
+
+    within = tree.walk(prune=lambda one: isinstance(one, (exp.Window, exp.Query)))
+    return any(isinstance(one, exp.AggFunc) for one in within)
 
 
 def _window_keys(tree: Any, named: Mapping[str, Any]) -> list[Any]:

@@ -158,9 +158,14 @@ class Struct(Shape):
 
 @dataclass(frozen=True, slots=True)
 class Array(Shape):
-    """An array that the query makes."""
+    """An array that the query makes.
+
+    Attributes:
+        is_listed: whether its elements are written down one by one, so that their places come from nothing.
+    """
 
     of: Shape
+    is_listed: bool = False
 
     def origins(self) -> frozenset[Origin]:
         return self.of.origins()
@@ -250,6 +255,13 @@ def rows_of(shape: Shape) -> Shape:
     """Returns the rows that the elements of an array or a map become."""
     found = frozenset(Origin(one.table, (*one.path, ROWS), is_copy=False) for one in shape.origins())
     return Computed(found) if found else CONSTANT
+
+
+def place_in(array: Shape) -> Shape:
+    """Returns what the place of an element comes from: of the array itself, as its size does."""
+    if isinstance(array, Either):
+        return either([place_in(one) for one in array.shapes])
+    return CONSTANT if isinstance(array, Array) and array.is_listed else computed([array])
 
 
 def either(shapes: Iterable[Shape]) -> Shape:

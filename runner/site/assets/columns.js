@@ -24,12 +24,15 @@
   const addressOf = (label, path) => window.sluiceColumnAddress(label, path).replace(/^columns\.html/, "");
   const plural = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
-  /** What a step is called: a column, what lies within it, or the rows of its table. */
-  function said(label, path) {
-    if (path === "*") return `rows of ${label}`;
-    return path.endsWith(".*") ? `elements of ${label}.${path.slice(0, -2)}` : `${label}.${path}`;
+  /** The path of what becomes rows, after words that say how; of any other path, the path. */
+  function counted(path, before) {
+    if (!path.endsWith(".*")) return before + path;
+    const within = path.slice(0, -2);
+    return `${/[\]}]$/.test(within) ? "elements of" : "rows made of"} ${before}${within}`;
   }
-  const shortly = (path) => (path === "*" ? "its rows" : path.endsWith(".*") ? `elements of ${path.slice(0, -2)}` : path);
+  /** What a step is called: a column, what lies within it, or the rows of its table. */
+  const said = (label, path) => (path === "*" ? `rows of ${label}` : counted(path, `${label}.`));
+  const shortly = (path) => (path === "*" ? "its rows" : counted(path, ""));
 
   /** The table and the path that an address names: the longest label of a table that it begins with. */
   function named(text) {

@@ -53,6 +53,8 @@ SHAPES: list[tuple[str, dict[str, str]]] = [
     ("select transform(items, x -> x.q * x.p) as r from t", {"r": "~t.items[].q ~t.items[].p"}),
     ("select transform(items, x -> x.q + a) as r from t", {"r": "~t.items[].q ~t.a"}),
     ("select transform(items, (a, i) -> a.q) as r from t", {"r": "t.items[].q"}),  # the parameter hides the column
+    ("select transform(items, (x, i) -> i) as places from t", {"places": "~t.items"}),
+    ("select filter(items, (x, i) -> i > b)[0].q as q from t", {"q": "t.items[].q ~t.items ~t.b"}),
     ("select filter(items, x -> x.q > 0)[0].p as p from t", {"p": "t.items[].p ~t.items[].q"}),
     ("select aggregate(items, 0, (acc, x) -> acc + x.q) as n from t", {"n": "~t.items[].q"}),
     (
@@ -71,8 +73,18 @@ SHAPES: list[tuple[str, dict[str, str]]] = [
     ("select explode(items) as item from t", {"item": "t.items[]"}),
     ("select item.p from (select explode(items) as item from t)", {"p": "t.items[].p"}),
     ("select explode(m) as (k, v) from t", {"k": "t.m{key}", "v": "t.m{value}"}),
-    ("select posexplode(items) as (pos, item) from t", {"pos": "", "item": "t.items[]"}),
-    ("select pos, i.q from t lateral view outer posexplode(items) e as pos, i", {"pos": "", "q": "t.items[].q"}),
+    ("select posexplode(items) as (pos, item) from t", {"pos": "~t.items", "item": "t.items[]"}),
+    (
+        "select pos, i.q from t lateral view outer posexplode(items) e as pos, i",
+        {"pos": "~t.items", "q": "t.items[].q"},
+    ),
+    ("select pos + 1 as n, x from (select posexplode(m) as (pos, k, x) from t)", {"n": "~t.m", "x": "t.m{value}"}),
+    (  # the places of a list that is written down come from nothing
+        "select p, v from (select array(a, b) as both from t union all select array(id, a) from u) "
+        "lateral view posexplode(both) e as p, v",
+        {"p": "", "v": "t.a t.b u.id u.a"},
+    ),
+    ("select p from (select collect_list(k) as ks from u) lateral view posexplode(ks) e as p, k", {"p": "~u.k"}),
     ("select key, value.q from t lateral view explode(m) e", {"key": "t.m{key}", "q": "t.m{value}.q"}),
     ("select inline(items) from t", {"q": "t.items[].q", "p": "t.items[].p", "tags": "t.items[].tags"}),
     (
@@ -114,6 +126,12 @@ SHAPES: list[tuple[str, dict[str, str]]] = [
     ("select count(*) as n, count(u.id) as m from t left join u on t.a = u.a", {"n": "~t.*", "m": "~u.id"}),
     ("select count(*) as n from t right join u on t.a = u.a", {"n": "~u.*"}),
     ("select count(*) as n from range(10)", {"n": ""}),
+    ("select count(*) as n from (select explode(sequence(1, a)) from t)", {"n": "~t.* ~t.a.*"}),
+    # What aggregates without groups is one row, however many it reads.
+    ("select count(*) as n from (select max(a) as a from t)", {"n": ""}),
+    ("with m as (select avg(a) + 1 as a from t) select count(*) as n from u cross join m", {"n": "~u.*"}),
+    ("select count(*) as n from (select max(a) as a from t group by b)", {"n": "~t.*"}),
+    ("select count(*) as n from (select sum(a) over () as a from t)", {"n": "~t.*"}),
     # Joins.
     (
         "select * from u join (select a, b from t) t using (a)",

@@ -63,6 +63,7 @@ class _Reader:
         self._tables: dict[str, tuple[str, str]] = {}
         self._definitions: dict[str, list[str]] = {}
         self._latest: dict[str, str] = {}  # the number that a name was given last
+        self._listed: set[str] = set()  # arrays whose elements are written down one by one
 
     def leaves(self, number: str) -> set[tuple[str, str]]:
         """Returns the columns of views below a number."""
@@ -136,19 +137,23 @@ class _Reader:
         expression = _before_name(text)
         self._latest[text[len(expression) + len(" AS ") :].rsplit("#", 1)[0]] = match[1]
         self._made_of.setdefault(match[1], set()).update(set(_NUMBER.findall(expression)) - {match[1]})
+        if expression.startswith("array("):
+            self._listed.add(match[1])
         return match[1]
 
     def _same(self, mine: list[str], others: list[str]) -> None:
         for one, other in zip(mine, others, strict=True):
             if one != other:
                 self._made_of.setdefault(one, set()).add(other)
+                if other in self._listed:
+                    self._listed.add(one)
 
     def _generate(self, text: str, below: list[str]) -> list[str]:
         call, makes = text[len("Generate ") :], _NUMBER.findall(_lists(text)[-1])
         used = set(_NUMBER.findall(call[: call.rindex("[")])) & set(below)
         for at, number in enumerate(makes):
-            if not (call.startswith("posexplode") and at == 0):  # a position is none of the values
-                self._made_of.setdefault(number, set()).update(used)
+            is_place = call.startswith("posexplode") and at == 0
+            self._made_of.setdefault(number, set()).update(used - self._listed if is_place else used)
         return below + makes
 
     def _expand(self, text: str) -> list[str]:

@@ -123,6 +123,20 @@ def test_a_count_of_rows_comes_from_the_rows_of_what_is_landed(lineage: Lineage,
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("*", "rows of t"),
+        ("items[].*", "elements of t.items[]"),
+        ("cart{key}.*", "elements of t.cart{key}"),
+        ("first_at.*", "rows made of t.first_at"),
+        ("items[].id", "t.items[].id"),
+    ],
+)
+def test_what_is_counted_is_named_by_what_becomes_rows(path: str, said: str) -> None:
+    assert Field(table="t", path=path, stored="", is_copy=False).said() == said
+
+
 def test_seeds_and_python_models_are_where_their_columns_begin(lineage: Lineage) -> None:
     assert fields(lineage, "report", "label") == (Field(table="codes", path="label", stored="", is_copy=True),)
     assert fields(lineage, "top", "twice") == (Field(table="scores", path="score", stored="", is_copy=False),)
