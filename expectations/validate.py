@@ -12,6 +12,7 @@ from expectations.compute import Computed, Data, compute, types_of
 from expectations.definition import Aggregate, Need
 from expectations.details import FAILING_ROWS, result_of
 from expectations.explain import explain
+from expectations.origins import Origins
 from expectations.plot import Earlier
 from expectations.result import SuiteResult
 from expectations.suite import Expectation, Suite
@@ -38,6 +39,7 @@ def validate(
     label: str = "",
     facts: Facts = lambda _: {},
     earlier: Callable[[], Earlier | None] = lambda: None,
+    origins: Callable[[], Origins | None] = lambda: None,
     memo: MutableMapping[Need, Any] | None = None,
     jobs_so_far: Callable[[], int | None] = lambda: None,
 ) -> SuiteResult:
@@ -51,6 +53,7 @@ def validate(
         label: what is checked, for reports.
         facts: what is known of an expectation beside the data; see `Table.facts`.
         earlier: gives the last good version, asked for only where a failure is drawn.
+        origins: tells the stores that the frame is made of, asked for only where a check is flagged.
         memo: see `compute.compute`.
         jobs_so_far: counts the Spark jobs that this thread's work has started; None where nobody can.
 
@@ -72,7 +75,7 @@ def validate(
         _judge(one, computed, data, engine, label or suite.model, jobs_so_far)
         results.append(result_of(one, data, computed, columns, earlier))
     rows = computed.values.get(_ROWS)
-    explained, jobs = explain(results, data, columns, rows)
+    explained, jobs = explain(results, data, columns, rows, origins)
     from expectations import gx
 
     result = SuiteResult(

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 
 from expectations.definition import Slice, escape, literal
 
+STORE = "store"  # the column of slices by store, whatever says the store of a row
 MOST_VALUES = 50  # of a column that slices the rows
 MOST_COLUMNS = 24
 MOST_SPANS = 60  # of days; longer windows are cut into spans of several days
@@ -118,7 +119,8 @@ def locate(cells: Sequence[Cell], check: int, window: Window | None) -> tuple[Sl
         return ()
     parts = [_best(column, values, everything, window) for column, values in by_column.items()]
     parts.append(_dated("", "", whole, everything, window) if window is not None else None)
-    found = sorted((part for part in parts if part), key=lambda part: -part.evidence)
+    # Where the rows without a store have no value in its columns either, the store says more.
+    found = sorted((part for part in parts if part), key=lambda part: (-part.evidence, part.slice.column != STORE))
     return tuple(part.slice for part in found[:_NAMED])
 
 

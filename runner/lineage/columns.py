@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from runner.compile import compile_model
@@ -157,18 +157,23 @@ def stored_path(table: SourceTable, origin: Origin) -> str:
     return f"{cell} {rest.lstrip('.')}".strip()
 
 
-def column_lineage(project: Project, *, database: Database | None = None) -> Lineage:
+def column_lineage(
+    project: Project, *, database: Database | None = None, only: Collection[str] | None = None
+) -> Lineage:
     """Returns where the columns of all tables come from, without Spark and without reading data.
 
     Args:
         project: the project.
         database: answers for templates that ask the warehouse; without it, what Delta's logs say.
+        only: the tables to look at, by unique id, all those above them included; all tables where None.
     """
     lineage = Lineage(project)
     logs = Introspection(project.warehouse)
     tables = {node.unique_id: node for node in project.nodes()}
-    for node in (tables[name] for name in project.graph.order if name in tables):
-        unique_id = node.unique_id
+    for unique_id in project.graph.order:
+        if unique_id not in tables or (only is not None and unique_id not in only):
+            continue
+        node = tables[unique_id]
         try:
             if isinstance(node, Model) and node.language == "sql":
                 made = _of_query(node, lineage, database or logs)

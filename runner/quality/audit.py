@@ -90,6 +90,7 @@ class Audit:
         from expectations.sensitive import masked
         from expectations.suite import Suite
         from expectations.validate import validate
+        from runner.quality.origins import origins_of
 
         node = self.project.node(unique_id)
         suite = self.quality.suites.get(unique_id)
@@ -111,6 +112,7 @@ class Audit:
                 inputs=inputs,
                 label=suite.model,
                 earlier=earlier,
+                origins=lambda: origins_of(self.project, node, frame.columns, self.warehouse),
                 facts=facts,
                 memo=self.memo,
                 jobs_so_far=lambda: started(self.warehouse.spark, unique_id),
