@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,7 @@ from runner.state.plan import Plan, Planned, make_plan
 from runner.state.reuse import STAYS
 
 if TYPE_CHECKING:
+    from runner.quality import Quality
     from runner.typecheck import Types
 
 _WORDS = {"build": "build", "recheck": "check again", "reuse": "unchanged"}
@@ -63,9 +65,9 @@ def plan_command(
     plan = make_plan(project, state, nodes, threads=project.files.target.threads)
     types = None if no_types else _types(command, nodes)
     if output == "json":
-        click.echo(json.dumps(_object(project, plan, types), indent=1))
+        click.echo(json.dumps(_object(project, plan, types, quality), indent=1))
     else:
-        for line in _lines(project, plan, types):
+        for line in _lines(project, plan, types, quality):
             click.echo(line)
         say(_story(plan, types))
     return 1 if types is not None and types.findings else 0
@@ -78,7 +80,7 @@ def _types(command: Command, nodes: Sequence[str]) -> Types:
         return check_types(command.project(), command.quality(), nodes, spark)
 
 
-def _lines(project: Project, plan: Plan, types: Types | None) -> list[str]:
+def _lines(project: Project, plan: Plan, types: Types | None, quality: Quality) -> list[str]:
     """Returns the plan for people: what is wrong, what would be done and why, what stays."""
     label = {one.unique_id: _label(project, one.unique_id) for one in plan.nodes}
     busy = [one for one in plan.nodes if one.act != "reuse"]
@@ -94,6 +96,8 @@ def _lines(project: Project, plan: Plan, types: Types | None) -> list[str]:
         lines.append(f"{_word(one.act)}  {label[one.unique_id]:<{width}}  {first}{seconds}".rstrip())
         lines += [f"{'':<{15 + width}}{text}" for text in rest]
         lines += [f"{'':<15}{_coloured(text)}" for text in _diff(one)]
+        if one.act == "build" and (aside := _aside(project, quality, one.unique_id)) is not None:
+            lines.append(f"{'':<15}{aside.words}")
         lines += [f"{'':<15}{text}" for text in (types.changes.get(one.unique_id, ()) if types else ())]
     kept = [one for one in plan.doing("reuse") if one.decision.kept]
     lines += [f"{_word('reuse')}  {label[one.unique_id]}  {one.decision.kept}, and stays so: {STAYS}" for one in kept]
@@ -101,6 +105,51 @@ def _lines(project: Project, plan: Plan, types: Types | None) -> list[str]:
     if same:
         lines.append(f"{_word('reuse')}  {', '.join(same)}")
     return lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Aside:
+    """Where a build would put rows that fail a check.
+
+    Attributes:
+        table: the quarantine.
+        checks: those whose rows go there.
+        most_share: of the rows that may go; above it nothing is published.
+        rows: that are there now.
+    """
+
+    table: str
+    checks: tuple[str, ...]
+    most_share: float
+    rows: int
+
+    @property
+    def words(self) -> str:
+        from expectations.words import percent
+
+        named = ", ".join(self.checks[:_NAMED])
+        more = f" and {len(self.checks) - _NAMED} more" if len(self.checks) > _NAMED else ""
+        there = f"; {self.rows:,} are there now" if self.rows else ""
+        return f"rows that fail {named}{more} would go into {self.table}, {percent(self.most_share)} of them at most{there}"
+
+
+def _aside(project: Project, quality: Quality, unique_id: str) -> _Aside | None:
+    """Returns where rows of a model would go that fail a check; None where its suite puts none aside."""
+    suite = quality.suites.get(unique_id)
+    if suite is None or not suite.quarantines:
+        return None
+    from expectations.setting_aside import QUARANTINE
+    from runner.quarantine import SUFFIX
+    from runner.row_quarantine import in_quarantine
+
+    table = project.node(unique_id).table
+    checks = [one for one in suite.expectations if one.on_failure == QUARANTINE]
+    return _Aside(
+        table=str(table.with_suffix(SUFFIX)),
+        checks=tuple(one.name or f"{one.type}({', '.join(one.columns)})" for one in checks),
+        most_share=suite.max_quarantine_share,
+        rows=in_quarantine(project.warehouse, table),
+    )
 
 
 def _unchecked(project: Project, left_out: Mapping[str, str]) -> list[str]:
@@ -155,7 +204,8 @@ def _story(plan: Plan, types: Types | None) -> str:
     return f"run: {text}."
 
 
-def _object(project: Project, plan: Plan, types: Types | None) -> dict[str, Any]:
+def _object(project: Project, plan: Plan, types: Types | None, quality: Quality) -> dict[str, Any]:
+    asides = {one.unique_id: _aside(project, quality, one.unique_id) for one in plan.doing("build")}
     return {
         "nodes": [
             {
@@ -168,6 +218,7 @@ def _object(project: Project, plan: Plan, types: Types | None) -> dict[str, Any]
                 "usual_seconds": one.seconds,
                 "published_version": one.decision.version,
                 "published_at": one.decision.published_at.isoformat() if one.decision.published_at else None,
+                "quarantine": asdict(aside) if (aside := asides.get(one.unique_id)) is not None else None,
                 "column_changes": list(types.changes.get(one.unique_id, ())) if types else None,
             }
             for one in plan.nodes

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -92,6 +93,37 @@ def test_a_check_alone(settled: Settled, run: Run) -> None:
     )
 
 
+SUITE = """
+    model: report
+    on_failure: quarantine
+    max_quarantine_share: 0.02
+    expectations:
+      - {expect: expect_column_values_to_be_between, column: revenue, min_value: 1}
+      - {expect: expect_rows_to_satisfy, condition: revenue < 10, name: small}
+      - {expect: expect_table_row_count_to_be_between, min_value: 1}
+    """
+
+
+def test_rows_that_would_go_into_quarantine(settled: Settled, run: Run) -> None:
+    (settled.root / "expectations/suites").mkdir(parents=True)
+    (settled.root / "expectations/suites/report.yml").write_text(dedent(SUITE).lstrip())
+    settled.edit("models/report.sql", "select revenue", "select revenue + 1 as revenue")
+    settled.rows("marts/report__quarantine", 1, 2, 3)
+    told = (
+        "rows that fail expect_column_values_to_be_between(revenue), small would go into marts.report__quarantine, "
+        "2.0 % of them at most; 3 are there now"
+    )
+    code, out, _ = run("plan", "report", "--no-types")
+    assert (code, out.splitlines()[-1]) == (0, f"{'':<15}{told}")
+    _, out, _ = run("plan", "report", "--no-types", "--output", "json")
+    assert json.loads(out)["nodes"][0]["quarantine"] == {
+        "table": "marts.report__quarantine",
+        "checks": ["expect_column_values_to_be_between(revenue)", "small"],
+        "most_share": 0.02,
+        "rows": 3,
+    }
+
+
 def test_as_json(settled: Settled, run: Run) -> None:
     settled.edit("models/report.sql", "select revenue", "select revenue + 1 as revenue")
     code, out, _ = run("plan", "report", "--no-types", "--output", "json")
@@ -109,6 +141,7 @@ def test_as_json(settled: Settled, run: Run) -> None:
                 "kept": None,
                 "usual_seconds": 2.0,
                 "published_version": 0,
+                "quarantine": None,
                 "column_changes": None,
             }
         ],
