@@ -139,6 +139,7 @@ def _trends(project: Project, flagged: Sequence[SuiteResult]) -> dict[str, tuple
 
     from expectations.history.identity import check_ids
     from expectations.history.results import read
+    from expectations.reports.band import allowed_by
     from expectations.reports.figures import figure_of, figure_then
     from expectations.reports.values import Observation
     from expectations.verdict import verdict
@@ -167,6 +168,14 @@ def _trends(project: Project, flagged: Sequence[SuiteResult]) -> dict[str, tuple
         name = wanted.get((row["model"], row["check_id"]))
         value = figure_then(name, row["failing_count"], row["numbers"] or {}) if name is not None else None
         if value is not None:
-            point = Observation(run_id=row["run_id"], at=row["run_at"], value=value, status=row["status"])
+            expected, allowed = allowed_by(row["numbers"] or {})
+            point = Observation(
+                run_id=row["run_id"],
+                at=row["run_at"],
+                value=value,
+                status=row["status"],
+                expected=expected,
+                allowed=allowed,
+            )
             found.setdefault(row["model"], []).append(point)
     return {model: tuple(points[-_POINTS:]) for model, points in found.items()}

@@ -7,9 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from expectations.reports.band import Band
 from expectations.reports.values import Observation
 from expectations.result import Box, Plot
-from expectations.words import count
+from expectations.words import count, figure
 
 _LETTER = 6.7  # mean width of a digit at 12 px, in px
 
@@ -76,10 +77,15 @@ def distribution(plot: Plot, size: Size) -> str:
     return _svg(size.width, bottom + boxes + 40, parts)
 
 
-def trend(points: Sequence[Observation], size: Size, name: str) -> str:
-    """Returns what a check measured run by run, the newest last; the shape of a point says how it was judged."""
+def trend(points: Sequence[Observation], size: Size, name: str, usual: Sequence[Band | None] = ()) -> str:
+    """Returns what a check measured run by run, the newest last; the shape of a point says how it was judged.
+
+    Args:
+        usual: for each point what was usual then, drawn as a band behind them.
+    """
     values = [point.value for point in points]
-    low, high = min(values), max(values)
+    sides = [side for band in usual if band for side in (band.low, band.high) if side is not None]
+    low, high = min([*values, *sides]), max([*values, *sides])
     if low >= 0 and low <= high / 2:
         low = 0.0
     ticks = ticks_of(low, high if high > low else low + (abs(low) or 1.0), 4)
@@ -90,8 +96,14 @@ def trend(points: Sequence[Observation], size: Size, name: str) -> str:
     )  # fmt: skip
     parts = [_text(0, 11, name, "title"), *_rows_axis(frame, ticks)]
     places = [(frame.x(index), frame.y(value)) for index, value in enumerate(values)]
+    parts += _bands(frame, usual)
     parts.append(f'<path class="line" d="M{" L".join(f"{x:.1f} {y:.1f}" for x, y in places)}"/>')
     parts += [_point(x, y, point.status) for (x, y), point in zip(places, points, strict=True)]
+    x, y = places[-1]
+    parts.append(f'<circle class="now" cx="{x:.1f}" cy="{y:.1f}" r="8.5"/>')
+    said = f"now {count(values[-1]) if values[-1].is_integer() else figure(values[-1])}"
+    above = y - 13 if y - 13 > frame.top + 8 else y + 22
+    parts.append(_text(frame.left + frame.width + 12, above, said, "value", anchor="end"))
     bottom = frame.top + frame.height
     parts.append(_text(frame.left, bottom + 18, f"{points[0].at:%Y-%m-%d %H:%M}", "tick"))
     if len(points) > 1:
@@ -102,6 +114,28 @@ def trend(points: Sequence[Observation], size: Size, name: str) -> str:
         _text(frame.left + frame.width / 2, bottom + 36, f"{count(len(points))} runs, UTC", "title", anchor="middle")
     )
     return _svg(size.width, bottom + 44, parts)
+
+
+def _bands(frame: _Frame, usual: Sequence[Band | None]) -> list[str]:
+    """Returns the area from what to what was usual, broken where that was not known; a side that is open is the frame's."""
+    runs: list[list[tuple[float, Band]]] = []
+    for index, band in enumerate(usual):
+        if band is None:
+            continue
+        if not index or usual[index - 1] is None:
+            runs.append([])
+        runs[-1].append((frame.x(index), band))
+    half = frame.width / max(2 * (len(usual) - 1), 1)
+    parts = []
+    for run in runs:
+        if len(run) == 1:  # one run alone has no width of its own
+            (x, band) = run[0]
+            run = [(max(x - half, frame.left), band), (min(x + half, frame.left + frame.width), band)]
+        tops = [(x, frame.y(frame.top_value if band.high is None else band.high)) for x, band in run]
+        bottoms = [(x, frame.y(frame.bottom_value if band.low is None else band.low)) for x, band in reversed(run)]
+        path = " L".join(f"{x:.1f} {y:.1f}" for x, y in [*tops, *bottoms])
+        parts.append(f'<path class="usual" d="M{path}Z"/>')
+    return parts
 
 
 def ticks_of(low: float, high: float, number: int) -> list[float]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from expectations.checks.trend import AGE, FIGURE, NULL_SHARE, ROW_COUNT, SHAPE
 from expectations.result import CheckResult
-from expectations.words import count, figure
+from expectations.words import count, figure, unit_of
 
 FAILING = "failing rows"
 # How much was looked at, not what was found.
@@ -66,6 +67,19 @@ def figure_of(result: CheckResult) -> Figure | None:
     counts = [name for name in numbers if name not in _SIZES]
     name = next(iter([*ratios, *counts, *numbers]), None)
     return None if name is None else Figure(name=name, value=float(numbers[name]))
+
+
+def title_of(result: CheckResult, found: Figure) -> str:
+    """Returns what a check's figure is, with its unit, as an axis names it: "mean of duration_seconds (s)"."""
+    column, unit = result.column, unit_of(result.column)
+    titles = {
+        ROW_COUNT.type: "rows",
+        NULL_SHARE.type: f"share of {column} that is missing (0 to 1)",
+        AGE.type: f"age of the newest {column} (hours)",
+        SHAPE.type: f"distance of {column} to its past (0 to 1)",
+        FIGURE.type: f"{result.expectation.arguments.get('statistic', 'mean')} of {column}{f' ({unit})' if unit else ''}",
+    }
+    return titles.get(result.type, found.words) if found.name == "figure" else found.words
 
 
 def figure_then(name: str, failing_count: int | None, numbers: Mapping[str, Any]) -> float | None:

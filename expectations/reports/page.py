@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expectations.reports import charts, lineage
-from expectations.reports.figures import figure_of
+from expectations.reports.band import allowed_by, bands
+from expectations.reports.figures import figure_of, title_of
 from expectations.reports.headline import cause_of, causes, headline
 from expectations.reports.runs import Summary
 from expectations.reports.tables import cell, rows_table, written
@@ -160,7 +161,7 @@ def _flagged(report: Report, one: SuiteResult) -> Flagged:
         plot=plot,
         distribution=_distribution(plot) if plot else None,
         quantiles=_quantiles(plot) if plot else (),
-        trend=_trend(lead, points, report) if lead is not None else None,
+        trend=_trend(lead, points, report, charts.NARROW if plot else charts.WIDE) if lead is not None else None,
         lineage=Markup(drawn) if drawn else None,
     )
 
@@ -210,8 +211,12 @@ def _quantiles(plot: Plot) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _trend(lead: CheckResult, points: Sequence[Observation], report: Report) -> Drawing | None:
-    """Returns the figure of the check that names the cause, run by run; None where no earlier run measured it."""
+def _trend(lead: CheckResult, points: Sequence[Observation], report: Report, size: charts.Size) -> Drawing | None:
+    """Returns the figure of the check that names the cause, run by run; None where no earlier run measured it.
+
+    Args:
+        size: of the drawing where there is room.
+    """
     from markupsafe import Markup
 
     now = figure_of(lead)
@@ -221,16 +226,31 @@ def _trend(lead: CheckResult, points: Sequence[Observation], report: Report) -> 
     if not seen:
         return None
     at = report.run.finished_at or seen[-1].at
-    every = [*seen, Observation(run_id=report.run.run_id, at=at, value=now.value, status=lead.status)]
+    expected, allowed = allowed_by(lead.numbers)
+    last = Observation(
+        run_id=report.run.run_id, at=at, value=now.value, status=lead.status, expected=expected, allowed=allowed
+    )
+    every = [*seen, last]
     words = {"pass": "passed", "warn": "warned", "fail": "failed"}
-    caption = f"{now.words[0].upper()}{now.words[1:]}, as the check that names the cause measured it in the last {count(len(every))} runs."
+    usual, title = bands(lead, every), title_of(lead, now)
+    caption = f"{title[0].upper()}{title[1:]}, as the check that names the cause measured it in the last {count(len(every))} runs."
     before = [point.value for point in seen]
     spoken = f"{caption} Before between {figure(min(before))} and {figure(max(before))}, now {now.shown}."
+    if usual[-1] is not None:
+        spoken += f" Usual now: {usual[-1].shown}."
     return Drawing(
-        wide=Markup(charts.trend(every, charts.NARROW, now.words)),
-        narrow=Markup(charts.trend(every, charts.NARROW, now.words)),
+        wide=Markup(charts.trend(every, size, title, usual)),
+        narrow=Markup(charts.trend(every, charts.NARROW, title, usual)),
         caption=caption,
         spoken=spoken,
-        columns=("run (UTC)", now.words, "result"),
-        rows=tuple((f"{one.at:%Y-%m-%d %H:%M}", figure(one.value), words[one.status]) for one in reversed(every)),
+        columns=("run (UTC)", title, *(["usual"] if any(usual) else []), "result"),
+        rows=tuple(
+            (
+                f"{one.at:%Y-%m-%d %H:%M}",
+                figure(one.value),
+                *([band.shown if band else ""] if any(usual) else []),
+                words[one.status],
+            )
+            for one, band in reversed(list(zip(every, usual, strict=True)))
+        ),
     )

@@ -95,12 +95,15 @@ class Observation:
     Attributes:
         at: when, in UTC.
         value: in the unit of the check's figure.
+        expected, allowed: what a check that judges by the past expected then, and how much more or less it allowed.
     """
 
     run_id: str
     at: datetime.datetime
     value: float
     status: Level
+    expected: float | None = None
+    allowed: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

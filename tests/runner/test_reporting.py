@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,17 @@ def test_the_trend_of_the_check_that_names_the_cause(project: Project) -> None:
         ("r1", 1, 0.0, "pass"),
         ("r2", 2, 1.0, "fail"),
     ]
+
+
+def test_a_trend_knows_what_was_expected_by_the_past_then(project: Project) -> None:
+    kind = "expect_table_row_count_to_follow_history"
+    judged = {"figure": 9.0, "expected": 10.0, "allowed": 1.5}
+    now = flagged(failing=0)
+    lead = replace(now.results[0], expectation=Expectation(type=kind), numbers=judged, failing_count=None)
+    before = results(replace(now, results=(lead,)))
+    assert keep_results(project, before, run_id="r1", run_at=datetime(2024, 3, 1, tzinfo=UTC), command="models") == ""
+    found = report_of(project, before, ASKED).trends["stg_orders"]
+    assert [(one.value, one.expected, one.allowed) for one in found] == [(9.0, 10.0, 1.5)]
 
 
 def test_no_history_is_no_trend(project: Project) -> None:
