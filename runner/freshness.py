@@ -52,6 +52,11 @@ class Freshness:
         """From the last load to `asked_at`; zero where the last load is not known."""
         return self.asked_at - self.loaded_at if self.loaded_at else timedelta(0)
 
+    @property
+    def is_late(self) -> bool:
+        """Whether it is older than its limits allow; not where its age is not known."""
+        return self.status in ("warn", "error")
+
 
 def expects_freshness(table: SourceTable) -> bool:
     """Whether `sources.yml` says how old the table may be."""
@@ -94,9 +99,9 @@ def without_spark(project: Project, tables: Iterable[SourceTable], *, asked_at: 
             message = f"it has not been landed. Land it: run ingest {table.label}"
             found.append(Freshness(table=table, status="runtime error", asked_at=asked_at, message=message))
             continue
-        told = _from_log(table, path)
-        if told is not None:
-            loaded_at, by = told
+        said = _from_log(table, path)
+        if said is not None:
+            loaded_at, by = said
             status = judge(table, loaded_at, asked_at)
             found.append(Freshness(table=table, status=status, asked_at=asked_at, loaded_at=loaded_at, by=by))
     return found
@@ -134,33 +139,40 @@ def with_spark(
     for table in tables:
         try:
             warehouse.register(table.table)
-            queries[table.label] = _query(project, table)
+            queries[table.label] = compile_text(project, age_query(table), place=table.place)
         except ProjectError as error:
             failed[table.label] = str(error)
     moments: dict[str, datetime | None] = {}
     _ask(spark, list(queries.items()), moments, failed)
-    found = []
-    for table in tables:
-        loaded_at = moments.get(table.label)
-        by = "loaded_at_query" if table.loaded_at_query else str(table.loaded_at_field)
-        if loaded_at is not None:
-            status = judge(table, loaded_at, asked_at)
-            found.append(Freshness(table=table, status=status, asked_at=asked_at, loaded_at=loaded_at, by=by))
-        else:
-            message = failed.get(table.label) or f"{by} gives no value: the table has no row that counts."
-            found.append(Freshness(table=table, status="runtime error", asked_at=asked_at, by=by, message=message))
-    return found
+    return [
+        told(table, moments.get(table.label), asked_at=asked_at, message=failed.get(table.label, ""))
+        for table in tables
+    ]
 
 
-def _query(project: Project, table: SourceTable) -> str:
-    """Returns a query of one value: the microseconds from 1970 to the table's last load."""
+def told(table: SourceTable, loaded_at: datetime | None, *, asked_at: datetime, message: str = "") -> Freshness:
+    """Returns the freshness of a table by what its query gave; without a moment, `message` says why."""
+    by = "loaded_at_query" if table.loaded_at_query else str(table.loaded_at_field)
+    if loaded_at is not None:
+        status = judge(table, loaded_at, asked_at)
+        return Freshness(table=table, status=status, asked_at=asked_at, loaded_at=loaded_at, by=by)
+    message = message or f"{by} gives no value: the table has no row that counts."
+    return Freshness(table=table, status="runtime error", asked_at=asked_at, by=by, message=message)
+
+
+def age_query(table: SourceTable) -> str:
+    """Returns a query of one value, SQL with Jinja: the microseconds from 1970 to the table's last load."""
+    words = f"{{% set this = source('{table.source}', '{table.name}') %}}"
     if table.loaded_at_query:
-        words = f"{{% set this = source('{table.source}', '{table.name}') %}}"
-        inner = compile_text(project, words + table.loaded_at_query, place=table.place)
-        return f"select unix_micros(cast(max(moment) as timestamp)) from (\n{inner}\n) as asked(moment)"
+        inner = table.loaded_at_query
+        return f"{words}select unix_micros(cast(max(moment) as timestamp)) from (\n{inner}\n) as asked(moment)"
     kept = f" where {table.freshness['filter']}" if table.freshness.get("filter") else ""
-    newest = f"cast(max({table.loaded_at_field}) as timestamp)"
-    return f"select unix_micros({newest}) from {table.table.quoted()}{kept}"
+    return f"{words}select unix_micros(cast(max({table.loaded_at_field}) as timestamp)) from {{{{ this }}}}{kept}"
+
+
+def moment_of(micros: int | None) -> datetime | None:
+    """Returns the moment that an age query gives."""
+    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)
 
 
 def _ask(
@@ -184,8 +196,7 @@ def _ask(
         _ask(spark, queries[middle:], moments, failed)
         return
     for number, micros in rows:
-        told = None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)
-        moments[queries[number][0]] = told
+        moments[queries[number][0]] = moment_of(micros)
 
 
 def document(freshness: Freshness) -> dict[str, Any]:

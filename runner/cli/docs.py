@@ -41,8 +41,9 @@ def docs_command(command: Command, output: Path | None, no_dashboards: bool, ser
     from runner.site.write import write_site
 
     project, now = command.project(), datetime.now(UTC)
-    answers = _answers(command, project, now, ask=not no_dashboards)
-    facts = Facts(project=project, quality=command.quality(), now=now, asked=answers)
+    with command.keeping_spark():
+        answers, aged = _answers(command, project, now, ask=not no_dashboards)
+    facts = Facts(project=project, quality=command.quality(), now=now, asked=answers, aged=aged)
     page = write_site(facts, output)
     troubles = {made.trouble: made.is_wrong for of in facts.panels.values() for made in of if made.trouble}
     for trouble in troubles:
@@ -55,18 +56,21 @@ def docs_command(command: Command, output: Path | None, no_dashboards: bool, ser
         raise SystemExit(1)
 
 
-def _answers(command: Command, project: Project, now: datetime, *, ask: bool) -> Answers:
-    """Returns the answers to the dashboards' queries."""
+def _answers(command: Command, project: Project, now: datetime, *, ask: bool) -> tuple[Answers, Answers]:
+    """Returns the answers to the dashboards' queries, and to those of the ages of landed tables."""
     from runner.dashboards.answers import find_answers, forget
+    from runner.site.ages import find_ages
 
     dashboards = list(project.files.dashboards.values())
     without = "its query is new, or its tables have changed, and --no-dashboards asks nothing. Run it: run docs"
-    answers = find_answers(project, dashboards, now=now, spark=command.spark if ask else None, without=without)
+    spark = command.spark if ask else None
+    answers = find_answers(project, dashboards, now=now, spark=spark, without=without)
+    aged = find_ages(project, now=now, spark=spark)
     if ask:
-        forget(project, answers)
+        forget(project, answers, aged)
     if answers.asked:
         say(f"run: {answers.asked} queries of dashboards asked, {answers.kept} unchanged")
-    return answers
+    return answers, aged
 
 
 def site_after(command: Command, results: Sequence[NodeResult]) -> None:
@@ -84,8 +88,8 @@ def site_after(command: Command, results: Sequence[NodeResult]) -> None:
         return
     try:
         now = datetime.now(UTC)
-        answers = _answers(command, project, now, ask=True)
-        page = write_site(Facts(project=project, quality=load_quality(project), now=now, asked=answers))
+        answers, aged = _answers(command, project, now, ask=True)
+        page = write_site(Facts(project=project, quality=load_quality(project), now=now, asked=answers, aged=aged))
     except Exception as error:  # whatever it is, the data are published
         reason = str(error) if isinstance(error, ProjectError) else first_words(error)
         say(f"run: warning: the site could not be written: {reason.rstrip('.')}. Once that is mended: run docs")

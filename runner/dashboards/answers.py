@@ -87,7 +87,20 @@ def find_answers(
     spark: Callable[[], AbstractContextManager[SparkSession]] | None = None,
     without: str = "its query has not been run. Run it: run docs",
 ) -> Answers:
-    """Returns the answers to all queries of dashboards, those that are kept and, with `spark`, all others.
+    """Returns the answers to all queries of dashboards; see `answers_to`."""
+    queries = [query for dashboard in dashboards for panel in dashboard.panels for query in panel.queries]
+    return answers_to(project, queries, now=now, spark=spark, without=without)
+
+
+def answers_to(
+    project: Project,
+    queries: Iterable[Query],
+    *,
+    now: datetime,
+    spark: Callable[[], AbstractContextManager[SparkSession]] | None = None,
+    without: str = "",
+) -> Answers:
+    """Returns the answers to queries, those that are kept and, with `spark`, all others.
 
     Args:
         now: the moment, which queries that ask for the time depend on.
@@ -97,7 +110,7 @@ def find_answers(
     found: dict[Query, Answer] = {}
     missing: dict[Query, str] = {}
     wanted: dict[Query, Question] = {}
-    for query in dict.fromkeys(one for dashboard in dashboards for panel in dashboard.panels for one in panel.queries):
+    for query in dict.fromkeys(queries):
         try:
             asked = question(project, query, now=now)
         except ProjectError as error:
@@ -122,9 +135,9 @@ def find_answers(
     )
 
 
-def forget(project: Project, answers: Answers) -> None:
-    """Removes the kept answers that no dashboard asks for any more, and their pictures."""
-    kept = {answer.digest for answer in answers.found.values()}
+def forget(project: Project, *answers: Answers) -> None:
+    """Removes the kept answers that are none of these, and their pictures."""
+    kept = {answer.digest for of in answers for answer in of.found.values()}
     for path in _folder(project).glob("[!.]*"):
         if path.is_file() and path.name.partition(".")[0] not in kept:
             path.unlink(missing_ok=True)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Literal
 from expectations.reports.runs import Summary, read_summaries
 from runner.dashboards.answers import FOLDER, Answers, find_answers
 from runner.dashboards.panel import Made, make_panel
-from runner.freshness import Freshness, expects_freshness, without_spark
+from runner.freshness import Freshness
 from runner.lineage.columns import Lineage, column_lineage
 from runner.model import Model, SourceTable
 from runner.outcome import REPORTS
 from runner.project.parse import Project
 from runner.records import RunRecord, read_records
+from runner.site.ages import ages, find_ages
 from runner.site.quality.past import Past, read_past
 from runner.site.runs.series import Point, series
 from runner.state.decide import State
@@ -36,12 +37,14 @@ class Facts:
     Attributes:
         now: the moment that the site tells of.
         asked: the answers that dashboards are drawn from; those that are kept, where nobody asked.
+        aged: the answers that say how old landed tables are; likewise.
     """
 
     project: Project
     quality: Quality
     now: datetime
     asked: Answers | None = None
+    aged: Answers | None = None
 
     @cached_property
     def panels(self) -> Mapping[str, list[Made]]:
@@ -94,8 +97,8 @@ class Facts:
     @cached_property
     def freshness(self) -> Mapping[str, Freshness]:
         """By unique id of a landed table that says how old it may be: how old it is."""
-        asked = [table for table in self.project.sources.values() if expects_freshness(table)]
-        return {one.table.unique_id: one for one in without_spark(self.project, asked, asked_at=self.now)}
+        answers = self.aged or find_ages(self.project, now=self.now)
+        return {one.table.unique_id: one for one in ages(self.project, answers, now=self.now)}
 
     @cached_property
     def last_seen(self) -> Mapping[str, tuple[RunRecord, Mapping[str, object]]]:
@@ -122,7 +125,7 @@ class Facts:
             found = self.freshness.get(node.unique_id)
             if not delta.is_table(node.table.path(self.project.warehouse)):
                 return "missing"
-            return "stale" if found is not None and found.status in ("warn", "error") else "fresh"
+            return "stale" if found is not None and found.is_late else "fresh"
         planned = self.plan.get(node.unique_id)
         if planned is None or node.config.materialized == "ephemeral":
             return "fresh"

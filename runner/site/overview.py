@@ -72,7 +72,7 @@ def pages(facts: Facts) -> Iterator[Page]:
     numbers = Counter(standings.values())
     lines = run_lines(facts)
     broken = [_broken(facts, node) for node in nodes if standings[node.unique_id] == "failed"]
-    late = [one for one in facts.freshness.values() if one.status != "pass"]
+    late = [one for one in facts.freshness.values() if one.is_late]
     warned = [one for one in facts.past.tables if one.status == "warn" and one.node is not None]
     yield Page(
         path="index.html",
@@ -89,6 +89,7 @@ def pages(facts: Facts) -> Iterator[Page]:
             "behind": _behind(facts, nodes, standings),
             "warned": warned,
             "late": sorted(late, key=lambda one: one.table.label),
+            "ageless": [one for one in facts.freshness.values() if one.loaded_at is None],
             "oldest": _oldest(facts.freshness.values()),
             "sources": len(facts.freshness),
             "report": facts.reports[0] if facts.reports else None,
@@ -147,7 +148,8 @@ def _behind(
     """Returns the tables that a run would build now, each with the first reason."""
     found = []
     for node in nodes:
-        if standings[node.unique_id] in ("stale", "missing"):
+        is_late = isinstance(node, SourceTable) and standings[node.unique_id] == "stale"  # no run makes it younger
+        if standings[node.unique_id] in ("stale", "missing") and not is_late:
             planned = facts.plan.get(node.unique_id)
             found.append((node, planned.reasons[0].text if planned is not None and planned.reasons else ""))
     return found

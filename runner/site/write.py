@@ -40,7 +40,7 @@ def write_site(facts: Facts, folder: Path | None = None) -> Path:
         folder: where; `target/site` by default. What a site before left there goes.
 
     Raises:
-        ProjectError: the folder holds something that is no site.
+        ProjectError: the folder holds something that is no site, or the new site could not take its place.
     """
     place = folder or facts.project.files.target_folder / FOLDER
     if place.exists() and any(place.iterdir()) and not (place / "data" / "search.js").is_file():
@@ -50,14 +50,33 @@ def write_site(facts: Facts, folder: Path | None = None) -> Path:
     try:
         made.chmod(0o755)
         _write(facts, made)
-        old = made.with_name(f"{made.name}-old")
-        if place.exists():
-            place.rename(old)
-        made.rename(place)
-        shutil.rmtree(old, ignore_errors=True)
+        take_place(made, place)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return place / "index.html"
+
+
+def take_place(made: Path, place: Path) -> None:
+    """Puts a folder in the place of another of the same parent, which is removed then.
+
+    Raises:
+        ProjectError: it could not be put there; the one before is there again.
+    """
+    old = made.with_name(f"{made.name}-old")
+    try:
+        if place.exists():
+            place.rename(old)
+        made.rename(place)
+    except OSError as error:
+        if old.exists() and not place.exists():
+            old.rename(place)
+        where = (
+            f" The one before lies in {old}." if old.exists() else " The one before is there." if place.exists() else ""
+        )
+        raise ProjectError(
+            f"{place}: the new site could not be put here: {error.strerror}.{where} Once that is mended: run docs"
+        ) from error
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(facts: Facts, folder: Path) -> None:

@@ -24,7 +24,11 @@ _CLASSES: Mapping[str, str] = {
     "Token.Comment": "c",
     "Token.Comment.Preproc": "j",
 }
-_REF = re.compile(r"""\b(?P<call>ref|source)\s*\(\s*(?P<names>['"][^'"]+['"](?:\s*,\s*['"][^'"]+['"])?)""")
+_REF = re.compile(
+    r"""\b(?P<call>ref|source)\s*\(\s*(?P<names>['"][^'"]+['"](?:\s*,\s*['"][^'"]+['"])?)"""
+    r"""(?:\s*,\s*v(?:ersion)?\s*=\s*(?P<version>[^,)]*))?"""
+)
+_VERSION = re.compile(r"""(?P<quote>['"]?)(?P<value>\d[\w.]*|(?<=['"])[^'"]+)(?P=quote)\s*""")
 _QUOTED = re.compile(r"""['"]([^'"]+)['"]""")
 _CALL = re.compile(r"(?<![\w.])((?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*)(?=\s*\()")
 _NAMED = re.compile(r"`?\b([A-Za-z_]\w*)`?\.`?([A-Za-z_]\w*)\b`?")
@@ -40,17 +44,23 @@ class Link:
 
 
 def links_of_template(
-    text: str, find: Callable[[str, Sequence[str]], str], macros: Mapping[str, str]
+    text: str, find: Callable[[str, Sequence[str], str | None], str], macros: Mapping[str, str]
 ) -> Iterator[Link]:
     """Yields the names that `ref()` and `source()` ask for, and the macros that are called.
 
+    A `ref` whose version is an expression leads nowhere: which one it means is known only when it is run.
+
     Args:
-        find: the address of what a call (`ref`, `source`) with some names means; empty where it has none.
+        find: the address of what a call (`ref`, `source`) with some names means, and with the version that it asks for,
+            None for the latest; empty where it has none.
         macros: the addresses of macros by what calls them.
     """
     for match in _REF.finditer(text):
         names = _QUOTED.findall(match["names"])
-        if address := find(match["call"], names):
+        version = _VERSION.fullmatch(match["version"]) if match["version"] is not None else None
+        if match["version"] is not None and version is None:
+            continue
+        if address := find(match["call"], names, version["value"] if version else None):
             yield Link(start=match.start("names"), end=match.end("names"), address=address)
     for match in _CALL.finditer(text):
         if match[1] in macros:

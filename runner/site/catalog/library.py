@@ -150,14 +150,14 @@ class Library:
     def _by_table(self) -> Mapping[str, str]:
         return {str(node.table): self.address(node) for node in self.tables}
 
-    def _finder(self, package: str) -> Callable[[str, Sequence[str]], str]:
+    def _finder(self, package: str) -> Callable[[str, Sequence[str], str | None], str]:
         lookup = self.facts.project.lookup
 
-        def find(call: str, names: Sequence[str]) -> str:
+        def find(call: str, names: Sequence[str], version: str | None) -> str:
             try:
                 if call == "source":
                     return self.address(lookup.source(names[0], names[-1], package)) if len(names) == 2 else ""
-                wanted = Ref(name=names[-1], package=names[0] if len(names) == 2 else None)
+                wanted = Ref(name=names[-1], package=names[0] if len(names) == 2 else None, version=version)
                 return self.address(self.nodes[lookup.ref(wanted, package)])
             except ProjectError:
                 return ""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
+
 from runner.site.catalog.highlight import Link, highlighted, links_of_sql, links_of_template
 
 TEMPLATE = """select {{ euros('total') }} -- all
@@ -9,10 +13,12 @@ from {{ ref("orders") }} join {{ source('store', 'people') }}
 """
 
 
-def find(call: str, names: object) -> str:
+def find(call: str, names: Sequence[str], version: str | None) -> str:
+    if version is not None:
+        return f"models/{names[-1]}.v{version}.html"
     return {("ref", "orders"): "models/orders.html", ("source", "store"): "sources/store.people.html"}.get(
         (call, names[0]), ""
-    )  # type: ignore[index]
+    )
 
 
 def test_each_line_has_its_anchor_and_keeps_its_text() -> None:
@@ -39,6 +45,22 @@ def test_refs_sources_and_macros_are_links() -> None:
     assert 'href="../models/orders.html"' in found
     assert found.count("<a ") == found.count("</a>") >= 3
     assert found.striptags() == " ".join(TEMPLATE.split())
+
+
+@pytest.mark.parametrize(
+    ("written", "addresses"),
+    [
+        ("ref('orders', v=2)", ["models/orders.v2.html"]),
+        ('ref("shop", "orders", version = "2")', ["models/orders.v2.html"]),
+        ("ref('orders', v='2024a')", ["models/orders.v2024a.html"]),
+        ("ref('orders', v='beta')", ["models/orders.vbeta.html"]),
+        ("ref('orders', v=var('which'))", []),
+        ("ref('orders', v=which)", []),
+        ("ref('orders')", ["models/orders.html"]),
+    ],
+)
+def test_a_ref_leads_to_the_version_that_it_asks_for(written: str, addresses: list[str]) -> None:
+    assert [one.address for one in links_of_template(f"select * from {{{{ {written} }}}}", find, {})] == addresses
 
 
 def test_tables_of_compiled_sql_are_links() -> None:

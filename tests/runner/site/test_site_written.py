@@ -14,7 +14,7 @@ from runner.project.parse import load_project
 from runner.quality import load_quality
 from runner.site.address import address_of, column_address, lineage_address, way
 from runner.site.facts import Facts
-from runner.site.write import write_site
+from runner.site.write import take_place, write_site
 
 if TYPE_CHECKING:
     from tests.runner.conftest import Write
@@ -51,6 +51,23 @@ def test_a_site_takes_the_place_of_the_one_before(facts: Facts, tmp_path: Path) 
     write_site(facts)
     assert not (folder / "models" / "gone.html").exists()
     assert [path.name for path in folder.parent.glob(".site-*")] == []
+
+
+def test_the_site_before_comes_back_where_the_new_one_cannot_take_its_place(facts: Facts, tmp_path: Path) -> None:
+    page = write_site(facts)
+    cleaned_away = page.parent.with_name(".site-gone")
+    with pytest.raises(ProjectError) as raised:
+        take_place(cleaned_away, page.parent)
+    assert str(raised.value) == (
+        f"{page.parent}: the new site could not be put here: No such file or directory. The one before is there. "
+        "Once that is mended: run docs"
+    )
+    assert page.is_file()
+    assert [path.name for path in page.parent.parent.glob(".site-*")] == []
+    with pytest.raises(
+        ProjectError, match=r"could not be put here: No such file or directory\. Once that is mended: run docs$"
+    ):
+        take_place(cleaned_away, tmp_path / "never_there")
 
 
 def test_a_folder_with_something_else_stays_as_it_is(facts: Facts, tmp_path: Path) -> None:
