@@ -14,6 +14,7 @@ from runner.jinja.database import Database
 from runner.jinja.render import Captured, Relation, Scope
 from runner.model import Config, Model, Ref
 from runner.names import CHECK_RESULTS, TableRef
+from runner.project.dashboards import Query
 from runner.project.files import target_values
 from runner.project.parse import Project
 from runner.project.shown import model_values
@@ -175,6 +176,16 @@ def compile_text(project: Project, text: str, *, place: str = "inline", database
     own = str(CHECK_RESULTS)
     relations = {} if own in project.sources else {own: Relation(CHECK_RESULTS)}
     return compile_model(project, model, relations=relations, database=database).sql
+
+
+def compile_query(project: Project, query: Query, *, database: Database | None = None) -> Compiled:
+    """Returns the SQL of a dashboard's query; its lines are those of the dashboard's file."""
+    name = project.files.name
+    model = Model(
+        name=query.path.stem, table=TableRef("main", query.path.stem), path=query.path, fqn=(name, query.path.stem),
+        raw_sql=query.text, config=Config(values={}), package=name,
+    )  # fmt: skip
+    return compile_model(project, model, database=database)
 
 
 def inputs_of(project: Project, model: Model) -> list[TableRef]:

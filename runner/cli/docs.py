@@ -17,7 +17,7 @@ from runner.explain import first_words
 
 if TYPE_CHECKING:
     from runner.dashboards.answers import Answers
-    from runner.project.parse import Project
+    from runner.site.facts import Facts
 
 _LOOPBACK = "127.0.0.1"
 
@@ -41,9 +41,9 @@ def docs_command(command: Command, output: Path | None, no_dashboards: bool, ser
     from runner.site.write import write_site
 
     project, now = command.project(), datetime.now(UTC)
+    facts = Facts(project=project, quality=command.quality(), now=now)
     with command.keeping_spark():
-        answers, aged = _answers(command, project, now, ask=not no_dashboards)
-    facts = Facts(project=project, quality=command.quality(), now=now, asked=answers, aged=aged)
+        facts.asked, facts.aged = _answers(command, facts, ask=not no_dashboards)
     page = write_site(facts, output)
     troubles = {made.trouble: made.is_wrong for of in facts.panels.values() for made in of if made.trouble}
     for trouble in troubles:
@@ -56,18 +56,23 @@ def docs_command(command: Command, output: Path | None, no_dashboards: bool, ser
         raise SystemExit(1)
 
 
-def _answers(command: Command, project: Project, now: datetime, *, ask: bool) -> tuple[Answers, Answers]:
+def _answers(command: Command, facts: Facts, *, ask: bool) -> tuple[Answers, Answers]:
     """Returns the answers to the dashboards' queries, and to those of the ages of landed tables."""
     from runner.dashboards.answers import find_answers, forget
     from runner.site.ages import find_ages
 
-    dashboards = list(project.files.dashboards.values())
-    without = "its query is new, or its tables have changed, and --no-dashboards asks nothing. Run it: run docs"
     spark = command.spark if ask else None
-    answers = find_answers(project, dashboards, now=now, spark=spark, without=without)
-    aged = find_ages(project, now=now, spark=spark)
+    answers = find_answers(
+        facts.project,
+        list(facts.project.files.dashboards.values()),
+        now=facts.now,
+        refused=facts.hidden.refused,
+        spark=spark,
+        without="its query is new, or its tables have changed, and --no-dashboards asks nothing. Run it: run docs",
+    )
+    aged = find_ages(facts.project, now=facts.now, spark=spark)
     if ask:
-        forget(project, answers, aged)
+        forget(facts.project, answers, aged)
     if answers.asked:
         say(f"run: {answers.asked} queries of dashboards asked, {answers.kept} unchanged")
     return answers, aged
@@ -87,9 +92,9 @@ def site_after(command: Command, results: Sequence[NodeResult]) -> None:
     if there and all(result.status == "reused" for result in results):
         return
     try:
-        now = datetime.now(UTC)
-        answers, aged = _answers(command, project, now, ask=True)
-        page = write_site(Facts(project=project, quality=load_quality(project), now=now, asked=answers, aged=aged))
+        facts = Facts(project=project, quality=load_quality(project), now=datetime.now(UTC))
+        facts.asked, facts.aged = _answers(command, facts, ask=True)
+        page = write_site(facts)
     except Exception as error:  # whatever it is, the data are published
         reason = str(error) if isinstance(error, ProjectError) else first_words(error)
         say(f"run: warning: the site could not be written: {reason.rstrip('.')}. Once that is mended: run docs")

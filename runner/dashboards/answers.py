@@ -68,7 +68,7 @@ class Answers:
     Attributes:
         found: by query its answer.
         missing: by query why there is none.
-        rejected: those of them that Spark was asked and that are wrong.
+        rejected: those of them that are wrong: Spark says so, or they show what is sensitive.
         asked: how many Spark was asked for; kept: how many answers were there already.
     """
 
@@ -84,12 +84,13 @@ def find_answers(
     dashboards: Iterable[Dashboard],
     *,
     now: datetime,
+    refused: Mapping[Query, str],
     spark: Callable[[], AbstractContextManager[SparkSession]] | None = None,
     without: str = "its query has not been run. Run it: run docs",
 ) -> Answers:
     """Returns the answers to all queries of dashboards; see `answers_to`."""
     queries = [query for dashboard in dashboards for panel in dashboard.panels for query in panel.queries]
-    return answers_to(project, queries, now=now, spark=spark, without=without)
+    return answers_to(project, queries, now=now, refused=refused, spark=spark, without=without)
 
 
 def answers_to(
@@ -97,6 +98,7 @@ def answers_to(
     queries: Iterable[Query],
     *,
     now: datetime,
+    refused: Mapping[Query, str],
     spark: Callable[[], AbstractContextManager[SparkSession]] | None = None,
     without: str = "",
 ) -> Answers:
@@ -104,6 +106,7 @@ def answers_to(
 
     Args:
         now: the moment, which queries that ask for the time depend on.
+        refused: queries that are never asked, with the reason; see `runner.lineage.hidden`.
         spark: opens a session where a query is to be asked; None asks none.
         without: why the answers are missing that are not asked for.
     """
@@ -111,6 +114,9 @@ def answers_to(
     missing: dict[Query, str] = {}
     wanted: dict[Query, Question] = {}
     for query in dict.fromkeys(queries):
+        if query in refused:
+            missing[query] = refused[query]
+            continue
         try:
             asked = question(project, query, now=now)
         except ProjectError as error:
@@ -128,7 +134,7 @@ def answers_to(
                 _ask(project, session, wanted, found, missing, now)
         except ProjectError as error:
             without = str(error)
-    rejected = frozenset(query for query in wanted if query in missing)
+    rejected = frozenset(query for query in missing if query in wanted or query in refused)
     missing |= {query: without for query in wanted if query not in found and query not in missing}
     return Answers(
         found=found, missing=missing, rejected=rejected, asked=len(wanted) if spark is not None else 0, kept=kept_before

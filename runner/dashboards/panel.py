@@ -97,8 +97,9 @@ def make_panel(panel: Panel, answers: Answers, *, kept: Path | None = None) -> M
     """
     if panel.query is None or panel.chart is None:
         return Made(panel=panel)
-    without = next((query for query in panel.queries if query in answers.missing), None)
-    if without is not None:
+    missing = [query for query in panel.queries if query in answers.missing]
+    if missing:
+        without = min(missing, key=lambda query: query not in answers.rejected)  # what is wrong is told first
         return Made(panel=panel, trouble=answers.missing[without], is_wrong=without in answers.rejected)
     try:
         return _made(panel, panel.chart, answers.found[panel.query], answers, kept)

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from runner.compile import Compiled, compile_model
+from runner.compile import Compiled, compile_query
 from runner.errors import ProjectError
 from runner.mentions import tables_in
-from runner.model import Config, Model
+from runner.model import Model
 from runner.names import TableRef
 from runner.project.dashboards import Query
 from runner.project.parse import Project
@@ -42,7 +42,7 @@ def question(project: Project, query: Query, *, now: datetime) -> Question:
     Raises:
         ProjectError: its template is wrong, or names a table that has not been built.
     """
-    compiled = compiled_query(project, query)
+    compiled = compile_query(project, query)
     for ref in compiled.captured.refs:
         _refuse_unbuilt(project, project.lookup.ref(ref, project.files.name), query)
     for pair in compiled.captured.sources:
@@ -58,16 +58,6 @@ def question(project: Project, query: Query, *, now: datetime) -> Question:
         said.append(day(project, now))
     versions = {name: version for name, (_, version) in sorted(seen.items())}
     return Question(compiled=compiled, tables=tables, versions=versions, digest=digest_of("\n".join(said)))
-
-
-def compiled_query(project: Project, query: Query) -> Compiled:
-    """Returns the query's SQL; its lines are those of the dashboard's file."""
-    name = project.files.name
-    model = Model(
-        name=query.path.stem, table=TableRef("main", query.path.stem), path=query.path, fqn=(name, query.path.stem),
-        raw_sql=query.text, config=Config(values={}), package=name,
-    )  # fmt: skip
-    return compile_model(project, model)
 
 
 def _refuse_unbuilt(project: Project, unique_id: str, query: Query) -> None:

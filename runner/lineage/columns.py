@@ -1,4 +1,5 @@
-"""Where every column of a project comes from, and where it goes to: over models, down to the field in the store."""
+"""Where every column of a project comes from, and where it goes to: from the field in the store over models to the panel of a
+dashboard."""
 
 from __future__ import annotations
 
@@ -9,9 +10,12 @@ from runner.compile import compile_model
 from runner.errors import NotFoundError, ProjectError
 from runner.introspection import Introspection
 from runner.jinja.database import Database
-from runner.lineage.query import Columns, Made, shapes_of, typed
+from runner.lineage.panels import Followed, Shown, follow_queries, shown_panels
+from runner.lineage.query import Columns, Made, typed
+from runner.lineage.reading import made_of, read_through
 from runner.lineage.shapes import CONSTANT, ELEMENT, KEY, ROWS, VALUE, Origin, Shape, Taken, within
 from runner.model import LANDED, SNAPSHOT, Model, SourceTable
+from runner.project.dashboards import Query
 from runner.project.parse import Project
 
 
@@ -60,13 +64,30 @@ class Lineage:
             `Taken.table` is a unique id), in the table's order.
         rows: by unique id, what a table's rows come from.
         unknown: by unique id, why a table's columns cannot be followed.
+        queries: of dashboards.
+        panels: by id what the panels of dashboards show; wherever a table's unique id is asked for, theirs is one, too.
     """
 
     project: Project
     columns: dict[str, Columns] = field(default_factory=dict)
     rows: dict[str, Shape] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
+    queries: dict[Query, Followed] = field(default_factory=dict)
+    panels: dict[str, Shown] = field(default_factory=dict)
     _found: dict[tuple[str, ...], frozenset[Origin]] = field(default_factory=dict, repr=False)
+    _ways: dict[tuple[str, ...], frozenset[tuple[str, ...]]] = field(default_factory=dict, repr=False)
+
+    def columns_of(self, unique_id: str) -> Columns:
+        """Returns the columns of a table or a panel; none where they cannot be followed."""
+        return self.panels[unique_id].followed.columns if unique_id in self.panels else self.columns.get(unique_id, {})
+
+    def unknown_of(self, unique_id: str) -> str:
+        """Returns why the columns of a table or a panel cannot be followed; an empty text where they can."""
+        return self.panels[unique_id].followed.unknown if unique_id in self.panels else self.unknown.get(unique_id, "")
+
+    def label(self, unique_id: str) -> str:
+        """Returns what a table or a panel is called."""
+        return self.panels[unique_id].label if unique_id in self.panels else self.project.node(unique_id).label
 
     def parents(self, unique_id: str, column: str) -> frozenset[Origin]:
         """Returns the columns of parents that a column's values come from; an origin's table is a unique id.
@@ -105,23 +126,44 @@ class Lineage:
         return tuple(sorted(self._field(one) for one in found if not one.is_copy or (one.table, one.path) not in used))
 
     def children(self, unique_id: str, column: str) -> tuple[tuple[str, str], ...]:
-        """Returns the columns (unique id, name) of other tables that are made of a column directly."""
-        found = []
+        """Returns the columns (unique id, name) of other tables that are made of a column directly; none of a panel's."""
+        found: list[tuple[str, str]] = []
+        if unique_id in self.panels:
+            return ()
         for child in self.project.graph.children(unique_id):
             for name, shape in self.columns.get(child, {}).items():
                 if any((one.table, one.column) == (unique_id, column) for one in shape.origins()):
                     found.append((child, name))
         return tuple(found)
 
+    def shown(self, unique_id: str, column: str) -> tuple[tuple[str, str], ...]:
+        """Returns the columns of panels (id, name) that are made of a column, over whatever lies between."""
+        return tuple(
+            (panel, name)
+            for panel, one in self.panels.items()
+            for name in one.followed.columns
+            if any(step[:2] == (unique_id, column) for step in self._way(panel, (name,)))
+        )
+
     def _shape(self, unique_id: str, path: Sequence[str]) -> Shape:
-        columns = self.columns.get(unique_id, {})
+        columns = self.columns_of(unique_id)
         if path[0] == ROWS:
             return self.rows.get(unique_id, CONSTANT)
         if path[0] not in columns:
-            label = self.project.node(unique_id).label
-            reason = f" {self.unknown[unique_id]}" if unique_id in self.unknown else ""
-            raise NotFoundError(f'"{label}" has no column "{path[0]}".{reason}', name=path[0], known=columns)
+            reason = f" {self.unknown_of(unique_id)}".rstrip()
+            raise NotFoundError(
+                f'"{self.label(unique_id)}" has no column "{path[0]}".{reason}', name=path[0], known=columns
+            )
         return within(columns[path[0]], path[1:])
+
+    def _way(self, unique_id: str, path: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
+        """Returns all steps (unique id, then the path) above a column or what lies within it."""
+        key = (unique_id, *path)
+        if key not in self._ways:
+            above = [one for one in self.above(unique_id, path) if one.table != unique_id]
+            found = {(one.table, *one.path) for one in above}
+            self._ways[key] = frozenset(found.union(*(self._way(one.table, one.path) for one in above)))
+        return self._ways[key]
 
     def _sources(self, unique_id: str, path: tuple[str, ...]) -> frozenset[Origin]:
         key = (unique_id, *path)
@@ -160,12 +202,13 @@ def stored_path(table: SourceTable, origin: Origin) -> str:
 def column_lineage(
     project: Project, *, database: Database | None = None, only: Collection[str] | None = None
 ) -> Lineage:
-    """Returns where the columns of all tables come from, without Spark and without reading data.
+    """Returns where the columns of all tables and panels come from, without Spark and without reading data.
 
     Args:
         project: the project.
         database: answers for templates that ask the warehouse; without it, what Delta's logs say.
-        only: the tables to look at, by unique id, all those above them included; all tables where None.
+        only: the tables to look at, by unique id, all those above them included; all tables, and the
+            panels of dashboards, where None.
     """
     lineage = Lineage(project)
     logs = Introspection(project.warehouse)
@@ -183,47 +226,23 @@ def column_lineage(
                 lineage.rows[unique_id] = Taken(unique_id, (ROWS,))
         except ProjectError as error:
             lineage.unknown[unique_id] = str(error)
+    if only is None:
+        lineage.queries = follow_queries(project, lineage.columns, database=database or logs)
+        lineage.panels = shown_panels(project, lineage.queries)
     return lineage
 
 
 def _of_query(node: Model, lineage: Lineage, database: Database) -> Made:
-    compiled = compile_model(lineage.project, node, database=database)
-    tables = {}
-    names = {}
-    for parent in _read(lineage.project, node.unique_id):
-        if parent in lineage.columns:
-            columns = lineage.columns[parent]
-            names[str(lineage.project.node(parent).table)] = parent
-            tables[str(lineage.project.node(parent).table)] = {
-                name: Taken(parent, (name,), None, shape) if not _is_own(shape, parent) else shape
-                for name, shape in columns.items()
-            }
+    project = lineage.project
+    compiled = compile_model(project, node, database=database)
+    reads = read_through(project, project.graph.parents(node.unique_id))
     try:
-        found = shapes_of(compiled.sql, tables, names)
+        found = made_of(project, compiled.sql, reads, lineage.columns)
     except ProjectError as error:
         raise ProjectError(f"{node.path}: {error}") from error
     if node.resource_type == "snapshot":
         return Made(found.columns | dict.fromkeys(SNAPSHOT, CONSTANT), found.rows)
     return found
-
-
-def _read(project: Project, unique_id: str) -> set[str]:
-    """Returns the tables that a model's compiled query can name: what it reads, and what ephemeral models read that it holds."""
-    found: set[str] = set()
-    waiting = [unique_id]
-    while waiting:
-        for parent in project.graph.parents(waiting.pop()):
-            if parent not in found:
-                found.add(parent)
-                node = project.buildable.get(parent)
-                if node is not None and node.config.materialized == "ephemeral":
-                    waiting.append(parent)
-    return found
-
-
-def _is_own(shape: Shape, table: str) -> bool:
-    """Whether a column is where its values begin: of a landed table, a seed, a Python model."""
-    return isinstance(shape, Taken) and shape.table == table
 
 
 def _recorded(node: Model | SourceTable, logs: Introspection) -> Columns:

@@ -25,7 +25,7 @@ def find_ages(
     """Returns the answers to the queries of ages, those that are kept and, with `spark`, all others."""
     known = {one.table.label for one in _by_logs(project, now)}
     queries = [_query(table) for table in _asked(project) if table.label not in known]
-    return answers_to(project, queries, now=now, spark=spark, without=_UNASKED)
+    return answers_to(project, queries, now=now, refused={}, spark=spark, without=_UNASKED)
 
 
 def ages(project: Project, answers: Answers, *, now: datetime) -> Iterator[Freshness]:

@@ -13,6 +13,7 @@ from runner.dashboards.answers import FOLDER, Answers, find_answers
 from runner.dashboards.panel import Made, make_panel
 from runner.freshness import Freshness
 from runner.lineage.columns import Lineage, column_lineage
+from runner.lineage.hidden import Hidden
 from runner.model import Model, SourceTable
 from runner.outcome import REPORTS
 from runner.project.parse import Project
@@ -50,7 +51,9 @@ class Facts:
     def panels(self) -> Mapping[str, list[Made]]:
         """By name of a dashboard: its panels made ready."""
         dashboards = self.project.files.dashboards
-        answers = self.asked or find_answers(self.project, dashboards.values(), now=self.now)
+        answers = self.asked or find_answers(
+            self.project, dashboards.values(), now=self.now, refused=self.hidden.refused
+        )
         kept = self.project.files.target_folder / FOLDER
         return {
             name: [make_panel(panel, answers, kept=kept) for panel in dashboard.panels]
@@ -81,6 +84,11 @@ class Facts:
     def lineage(self) -> Lineage:
         """Where each column comes from."""
         return column_lineage(self.project)
+
+    @cached_property
+    def hidden(self) -> Hidden:
+        """Which columns show no values."""
+        return Hidden(self.project, lambda: self.lineage)
 
     @cached_property
     def plan(self) -> Mapping[str, Planned]:

@@ -195,6 +195,8 @@ def columns(browser: Browser, site: str, folder: str) -> dict[str, Any]:
     page.goto(f"{root}/columns.html#column=daily_sales.order_count")
     page.wait_for_function("window.sluiceFollowed === 'daily_sales.order_count'")
     seen["counted"] = followed(page)
+    seen["dashboards"] = to_a_panel_and_back(page, root)
+    page.goto(f"{root}/columns.html")
     page.fill("#table", "clv_tiers")
     page.keyboard.press("Enter")
     page.wait_for_selector("#columns a:text-is('tier_order')")
@@ -202,6 +204,34 @@ def columns(browser: Browser, site: str, folder: str) -> dict[str, Any]:
     page.goto(f"{root}/columns.html#column=clv.nosuch")
     page.wait_for_function("document.getElementById('said').textContent.includes('nosuch')")
     seen["nosuch"] = page.inner_text("#said")
+    return seen
+
+
+def to_a_panel_and_back(page: Page, root: str) -> dict[str, Any]:
+    """Returns what there is to see on the way from a cell of HBase to the chart that shows it, and from there to the cell."""
+
+    def arrived(name: str) -> dict[str, Any]:
+        page.wait_for_function("(name) => window.sluiceFollowed === name", arg=name)
+        return followed(page)
+
+    page.goto(f"{root}/columns.html#column=hbase.sessions.duration_seconds")
+    seen: dict[str, Any] = {"store": arrived("hbase.sessions.duration_seconds")}
+    page.click("#drawing a.step[aria-label='session_durations.duration_seconds']")
+    arrived("session_durations.duration_seconds")
+    page.click("#drawing a.step[aria-label='Session durations: Durations in figures: median_seconds']")
+    seen["panel"] = arrived("sessions#1.median_seconds")
+    seen["address"] = page.evaluate("location.hash")
+    seen["axe"] = violations(page)
+    page.click("#told a:text-is('the chart')")
+    page.wait_for_selector("#panel-1")
+    seen["chart"] = page.url.removeprefix(root)
+    page.click("#panel-1 details.ways summary")
+    seen["lines"] = page.locator("#panel-1 details.ways li").all_inner_texts()
+    seen["axe"] += violations(page)
+    page.click("#panel-1 details.ways a:text-is('median_seconds')")
+    arrived("sessions#1.median_seconds")
+    page.click("#drawing a.step[aria-label='hbase.sessions.duration_seconds']")
+    seen["back"] = arrived("hbase.sessions.duration_seconds")["said"]
     return seen
 
 

@@ -280,11 +280,31 @@ def test_a_column_is_clicked_through_to_the_cell_of_hbase(ways: dict[str, Any]) 
 
 def test_a_count_of_rows_leads_to_the_records_of_the_store(ways: dict[str, Any]) -> None:
     found = ways["counted"]
-    assert found["tables"] == [
+    assert [one for one in found["tables"] if not one.startswith("Daily performance: ")] == [
         "daily_sales", "daily_trends", "mongodb.transactions", "stg_mongodb__transactions", "transactions",
     ]  # fmt: skip
     assert found["stored"] == ["its records"]
     assert "~ rows of stg_mongodb__transactions" in found["told"]
+
+
+def test_a_cell_of_hbase_leads_to_the_charts_that_show_it_and_a_chart_back_to_the_cell(ways: dict[str, Any]) -> None:
+    found = ways["dashboards"]
+    assert "Session durations: Durations in figures" in found["store"]["tables"]
+    said = " ".join(found["store"]["told"].split())
+    assert "Session durations: Durations in figures: median_seconds the chart " in said.partition("On dashboards ")[2]
+    assert found["panel"]["said"].startswith("Session durations: Durations in figures: median_seconds: ")
+    assert found["panel"]["said"].endswith(" tables and 1 panel.")
+    assert found["panel"]["chosen"] == ["median_seconds"]
+    assert "~ session_durations.duration_seconds" in found["panel"]["told"]
+    assert "Shown on\nSession durations: Durations in figures the chart" in found["panel"]["told"]
+    assert found["address"] == "#column=sessions%231.median_seconds"
+    assert found["chart"] == "/dashboards/sessions.html#panel-1"
+    assert found["lines"][0] == (
+        "median_seconds ~ session_durations.duration_seconds in the stores: hbase.sessions stats:duration"
+    )
+    assert len(found["lines"]) == 5
+    assert found["back"].startswith("hbase.sessions.duration_seconds: ")
+    assert found["axe"] == []
 
 
 def test_a_table_is_picked_and_a_wrong_column_is_said(ways: dict[str, Any]) -> None:

@@ -174,7 +174,7 @@ def numbers(row: Sequence[Any]) -> list[float | None]:
 def test_each_number_of_each_panel_is_what_spark_says_when_asked_anew(
     dashboards: tuple[Workplace, str], spark: SparkSession
 ) -> None:
-    from runner.dashboards.questions import compiled_query
+    from runner.compile import compile_query
     from runner.mentions import tables_in
     from runner.warehouse import Warehouse
 
@@ -186,7 +186,7 @@ def test_each_number_of_each_panel_is_what_spark_says_when_asked_anew(
         for panel in dashboard.panels:
             if panel.query is None or panel.chart is None:
                 continue
-            sql = compiled_query(project, panel.query).sql
+            sql = compile_query(project, panel.query).sql
             for table in tables_in(project, sql):
                 warehouse.register(table)
             asked = spark.sql(sql)

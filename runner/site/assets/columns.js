@@ -9,8 +9,8 @@
   const LINE = 22;
   const HEAD = 40;
   const tables = new Map([...document.querySelectorAll("#tables [data-id]")].map((one) => {
-    const { id, label, kind, store, stored, state, file } = one.dataset;
-    return [id, { id, label, kind, store, stored, state, file, page: one.querySelector("a")?.getAttribute("href") || null }];
+    const { id, label, kind, store, stored, state, file, title } = one.dataset; // a panel of a dashboard has a title
+    return [id, { id, label, kind, store, stored, state, file, title, page: one.querySelector("a")?.getAttribute("href") || null }];
   }));
   const byLabel = new Map([...tables.values()].map((table) => [table.label, table]));
   let asked = 0;
@@ -33,6 +33,7 @@
   /** What a step is called: a column, what lies within it, or the rows of its table. */
   const said = (label, path) => (path === "*" ? `rows of ${label}` : counted(path, `${label}.`));
   const shortly = (path) => (path === "*" ? "its rows" : counted(path, ""));
+  const called = (table, path) => (table.title ? `${table.title}: ${path}` : said(table.label, path));
 
   /** The table and the path that an address names: the longest label of a table that it begins with. */
   function named(text) {
@@ -128,7 +129,7 @@
     };
     const links = edges.map(([from, to, copied]) => ({ from, to, copied }));
     for (const [key, { id, path, table }] of steps) {
-      line(key, box(id, { name: table.label, kind: table.kind, state: table.state, last: false }), shortly(path), addressOf(table.label, path));
+      line(key, box(id, { name: table.title || table.label, kind: table.kind, state: table.state, last: Boolean(table.title) }), shortly(path), addressOf(table.label, path));
       if (!table.store) continue;
       const stored = entry(await load(id, table.file), path)?.stored || (path === "*" ? "its records" : "");
       if (!stored || !above.has(key)) continue;
@@ -155,12 +156,12 @@
       const inner = one.lines.map(({ key, text, href }, at) => {
         const top = HEAD + LINE * at;
         const body = `<rect x="1" y="${top}" width="${one.width - 2}" height="${LINE}" rx="4"/><text class="column" x="14" y="${top + 15}">${safe(clipped(text))}</text>`;
-        const name = href ? said(one.name, steps.get(key).path) : text;
+        const name = href ? called(steps.get(key).table, steps.get(key).path) : text;
         return href
           ? `<a class="step${key === start ? " start" : ""}" href="${safe(href)}" data-key="${safe(key)}" aria-label="${safe(name)}">${body}</a>`
           : `<g class="step" data-key="${safe(key)}">${body}</g>`;
       });
-      return `<g class="table${one.store ? " stored" : ""}" transform="translate(${x} ${y})"><rect class="box" width="${one.width}" height="${one.height}" rx="${one.store ? 14 : 8}"/>` +
+      return `<g class="table${one.store ? " stored" : one.last ? " shown" : ""}" transform="translate(${x} ${y})"><rect class="box" width="${one.width}" height="${one.height}" rx="${one.store ? 14 : 8}"/>` +
         `<text class="name" x="14" y="18">${safe(clipped(one.name))}</text><text class="kind" x="14" y="33">${safe(one.kind)}</text>${inner.join("")}</g>`;
     });
     const holder = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -221,7 +222,8 @@
 
   // The same in words.
 
-  const column = (table, path) => make("a", { href: addressOf(table.label, path) }, said(table.label, path));
+  const column = (table, path) => make("a", { href: addressOf(table.label, path) }, called(table, path));
+  const chart = (table) => (table.page ? make("a", { href: table.page, class: "origin", "aria-label": `The chart: ${table.title}` }, "the chart") : "");
 
   async function tree(id, path, seen) {
     const file = await load(id, tables.get(id)?.file);
@@ -264,8 +266,13 @@
     if (!path.includes("*")) {
       parts.push(listed("In the stores", fields.map(([text, copied]) => make("li", {}, make("span", { class: "how" }, copied ? "=" : "~"), text)), "Nothing."));
     }
-    const below = (step?.to || []).map(([id, one]) => make("li", {}, column(tables.get(id), one)));
-    parts.push(listed("Made of it", below, "Nothing: no other table reads it."));
+    if (table.title) parts.push(listed("Shown on", [make("li", {}, table.title, " ", chart(table))], ""));
+    else {
+      const below = (step?.to || []).filter(([id]) => !tables.get(id).title);
+      parts.push(listed("Made of it", below.map(([id, one]) => make("li", {}, column(tables.get(id), one))), "Nothing: no other table reads it."));
+      const panels = [...found.steps.values()].filter((one) => one.table.title);
+      if (panels.length) parts.push(listed("On dashboards", panels.map((one) => make("li", {}, column(one.table, one.path), " ", chart(one.table))), ""));
+    }
     if (found.cut) parts.push(make("p", { class: "soft" }, `${plural(found.cut, "further step")} are left out of the drawing; follow a column to see them.`));
     return parts;
   }
@@ -302,7 +309,7 @@
     let { path } = found;
     const file = await choose(table, path);
     if (now !== asked) return;
-    $("chosen").replaceChildren(table.page ? make("a", { href: table.page }, table.label) : table.label);
+    $("chosen").replaceChildren(table.page ? make("a", { href: table.page }, table.title || table.label) : table.title || table.label);
     if (!file || file.unknown) {
       $("said").textContent = file?.unknown ? `Its columns cannot be followed: ${file.unknown}` : "Nothing is known of its columns.";
       return;
@@ -313,14 +320,16 @@
     }
     path = Object.keys(file.columns).find((one) => one.toLowerCase() === path.toLowerCase()) || path;
     if (!entry(file, path)) {
-      $("said").textContent = `"${table.label}" has no column "${path}".`;
+      $("said").textContent = `"${table.title || table.label}" has no column "${path}".`;
       return;
     }
     const ways = await followed(table, path, now);
     if (now !== asked) return;
     const number = new Set([...ways.steps.values()].map((step) => step.id)).size;
-    $("said").textContent = `${said(table.label, path)}: ${plural(ways.steps.size, "column")} of ${plural(number, "table")}.`;
-    document.title = `${said(table.label, path)} · columns`;
+    const panels = [...new Set([...ways.steps.values()].map((step) => step.table))].filter((one) => one.title).length;
+    const across = plural(number - panels, "table") + (panels ? ` and ${plural(panels, "panel")}` : "");
+    $("said").textContent = `${called(table, path)}: ${plural(ways.steps.size, "column")} of ${across}.`;
+    document.title = `${called(table, path)} · columns`;
     $("view").hidden = false;
     await draw(ways);
     const parts = await words(table, path, ways);

@@ -569,6 +569,7 @@
     for (const [text, select] of [["All it comes from", `+${name}`], ["All made of it", `${name}+`], ["Both", `+${name}+`], ["One step", `1+${name}+1`]]) {
       ways.append(html("a", { href: wayTo({ select, node: nameOf(node.id) }), "data-select": select }, text));
     }
+    if (page?.startsWith("dashboards/")) ways.prepend(html("a", { href: page }, "Open the dashboard"));
     const parts = [html("header", {}, heading, closing), state];
     if (facts.about) parts.push(html("p", { class: "about" }, facts.about));
     parts.push(ways, list);

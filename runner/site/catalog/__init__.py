@@ -3,10 +3,9 @@
 tree       the first page: all of it by kind and folder
 table      the page of a source, model, seed or snapshot
 around     the pages of macros, exposures, groups, analyses and singular tests
-library    what the pages share: who reads what, last runs, last verdicts, what is hidden
+library    what the pages share: who reads what, last runs, last verdicts
 stored     what a Delta log says of a table: size, versions, statistics of columns
 verdicts   the checks of a table, each with what it said last
-hidden     which columns and tables show no values
 highlight  SQL, Jinja and Python in colours, names linked to their pages
 markup     descriptions, Markdown in a safe subset
 """

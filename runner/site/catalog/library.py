@@ -11,7 +11,6 @@ from runner.errors import ProjectError
 from runner.model import DataTest, Exposure, Macro, Model, Ref, SourceTable
 from runner.records import RunRecord
 from runner.site.address import Node, address_of, way
-from runner.site.catalog.hidden import Hidden
 from runner.site.catalog.highlight import highlighted, links_of_sql, links_of_template
 from runner.site.catalog.verdicts import Check, Results, checks_of, results_of
 from runner.site.facts import Facts, Standing
@@ -35,10 +34,6 @@ class Library:
         nodes = {node.unique_id: node for node in project.nodes()}
         order = [nodes[name] for name in project.graph.order if name in nodes]
         return sorted(order, key=lambda node: not isinstance(node, SourceTable))
-
-    @cached_property
-    def hidden(self) -> Hidden:
-        return Hidden(self.facts)
 
     @cached_property
     def runs(self) -> Mapping[str, Sequence[tuple[RunRecord, Mapping[str, Any]]]]:

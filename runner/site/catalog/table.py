@@ -171,7 +171,7 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
             "over_time": over_time(library.facts.series.get(node.unique_id, ())),
             "sample": sample,
             "sample_note": sample_note,
-            "hidden_whole": library.hidden.is_whole(node),
+            "hidden_whole": library.facts.hidden.is_whole(node),
             "template": code,
             "language": language,
             "compiled": compiled,
@@ -279,7 +279,7 @@ def _columns(
         column = promised.get(name.lower())
         own = tuple(check for check in checks if name in check.columns and _is_close(check))
         description, taken_from = library.described(node, name)
-        is_hidden = library.hidden.is_hidden(node, name)
+        is_hidden = library.facts.hidden.is_hidden(node, name)
         figures = stored.figures.get(name) if stored else None
         kind = there.get(name) or (column.data_type if column else None) or ""
         yield _column(
@@ -417,7 +417,7 @@ def outline(kind: str) -> str:
 
 def _sample(library: Library, node: Model | SourceTable, stored: Stored | None) -> tuple[Sample | None, str]:
     """Returns the first rows of a table, read without Spark; or None, and why where that needs a word."""
-    if stored is None or library.hidden.is_whole(node):
+    if stored is None or library.facts.hidden.is_whole(node):
         return None, ""
     if not stored.files:
         return None, "It has no rows."
@@ -425,7 +425,7 @@ def _sample(library: Library, node: Model | SourceTable, stored: Stored | None) 
         columns, rows = delta.first_rows(node.table.path(library.facts.project.warehouse), SAMPLE)
     except (DeltaError, OSError, ValueError) as error:
         return None, f"They cannot be read without Spark ({first_words(error)}): run show {node.label}"
-    hidden = frozenset(name for name in columns if library.hidden.is_hidden(node, name))
+    hidden = frozenset(name for name in columns if library.facts.hidden.is_hidden(node, name))
     sample = Sample(
         columns=tuple(columns),
         hidden=hidden,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.dashboards.panel import Made
-from runner.project.dashboards import Dashboard
+from runner.project.dashboards import Dashboard, Panel
 from runner.site.catalog.markup import rendered, rendered_line
+from runner.site.dashboards.origins import origins_of_panels
 from runner.site.dashboards.standing import notes_of, tables_of
 from runner.site.facts import Facts
 from runner.site.page import Entry, Page
@@ -37,6 +38,11 @@ def address(dashboard: Dashboard) -> str:
     return f"dashboards/{dashboard.name}.html"
 
 
+def panel_address(dashboard: Dashboard, panel: Panel) -> str:
+    """Returns where a panel stands on the page of its dashboard."""
+    return f"{address(dashboard)}#panel-{panel.number}"
+
+
 def _troubles(panels: list[Made]) -> int:
     return sum(bool(one.trouble) for one in panels)
 
@@ -54,6 +60,7 @@ def _page(facts: Facts, dashboard: Dashboard, panels: list[Made]) -> Page:
             "dashboard": dashboard,
             "panels": panels,
             "tables": tables,
+            "origins": origins_of_panels(facts.lineage, dashboard),
             "notes": {number: notes_of(facts, of) for number, of in tables.items()},
             "exposure": facts.project.exposures.get(f"exposure.{facts.project.files.name}.{dashboard.name}"),
         },
@@ -71,5 +78,5 @@ def _entries(dashboard: Dashboard) -> Iterator[Entry]:
     for panel in dashboard.panels:
         if panel.title:
             text = panel.query.text.strip() if panel.query else ""
-            place = f"{address(dashboard)}#panel-{panel.number}"
+            place = panel_address(dashboard, panel)
             yield Entry(kind="panel", name=panel.title, address=place, detail=dashboard.title, text=text)

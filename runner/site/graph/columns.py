@@ -1,4 +1,5 @@
-"""Of each column what it is made of and what is made of it: a file for each table, so that a page loads what it shows."""
+"""Of each column what it is made of and what is made of it: a file for each table and panel, so that a page loads what it
+shows."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runner.lineage.columns import Lineage, stored_path
+from runner.lineage.panels import Shown
 from runner.lineage.shapes import Origin
 from runner.model import Model, SourceTable
 from runner.site.address import address_of
@@ -34,8 +36,13 @@ def columns_file(node: Model | SourceTable, project: str) -> str:
     return f"data/columns/{address_of(node, project).removesuffix('.html')}.js"
 
 
+def panel_file(shown: Shown) -> str:
+    """Returns the path of a panel's file: `data/columns/dashboards/products-1.js`."""
+    return f"data/columns/dashboards/{shown.dashboard.name}-{shown.panel.number}.js"
+
+
 def column_files(lineage: Lineage) -> Iterator[File]:
-    """Yields the file of each table.
+    """Yields the file of each table and panel.
 
     It sets `sluiceColumns[unique id]` to `columns` (name → `from`, `fields`, `to`), `within` (the paths within columns that
     others are made of → the same) and `unknown` (why the columns cannot be followed). `from` lists [unique id, path, copied],
@@ -47,25 +54,26 @@ def column_files(lineage: Lineage) -> Iterator[File]:
     within: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for table, path in above:
         within[table].append(path)
-    for node in project.nodes():
+    files = {node.unique_id: columns_file(node, project.files.name) for node in project.nodes()}
+    files |= {panel: panel_file(shown) for panel, shown in lineage.panels.items()}
+    for unique_id, place in files.items():
         values: dict[str, Any] = {"columns": {}, "within": {}}
-        for path in within[node.unique_id]:
-            part = "columns" if path[0] in lineage.columns.get(node.unique_id, {}) and len(path) == 1 else "within"
-            name = Origin(node.unique_id, path).written()
-            values[part][name] = _step(lineage, node, path, above[node.unique_id, path], below)
-        if node.unique_id in lineage.unknown:
-            values["unknown"] = lineage.unknown[node.unique_id]
+        for step in within[unique_id]:
+            part = "columns" if step[0] in lineage.columns_of(unique_id) and len(step) == 1 else "within"
+            name = Origin(unique_id, step).written()
+            values[part][name] = _step(lineage, (unique_id, step), above[unique_id, step], below)
+        if unknown := lineage.unknown_of(unique_id):
+            values["unknown"] = unknown
         said = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
-        key = json.dumps(node.unique_id)
-        content = f"(window.sluiceColumns ||= {{}})[{key}] = {said};\n"
-        yield File(path=columns_file(node, project.files.name), content=content.encode())
+        content = f"(window.sluiceColumns ||= {{}})[{json.dumps(unique_id)}] = {said};\n"
+        yield File(path=place, content=content.encode())
 
 
 def _above(lineage: Lineage) -> Mapping[_Step, frozenset[Origin]]:
     """Returns what each column is made of, one step up, and the same of every path within a column that is met on the way."""
     found: dict[_Step, frozenset[Origin]] = {}
-    for table, columns in lineage.columns.items():
-        waiting: list[_Step] = [(table, (name,)) for name in reversed(list(columns))]
+    for table in (*lineage.columns, *lineage.panels):
+        waiting: list[_Step] = [(table, (name,)) for name in reversed(list(lineage.columns_of(table)))]
         while waiting:
             step = waiting.pop()
             if step in found or step[0] in lineage.unknown:
@@ -90,22 +98,19 @@ def _below(above: Mapping[_Step, frozenset[Origin]]) -> Mapping[_Step, set[tuple
 
 
 def _step(
-    lineage: Lineage,
-    node: Model | SourceTable,
-    path: tuple[str, ...],
-    origins: frozenset[Origin],
-    below: Mapping[_Step, set[tuple[str, str]]],
+    lineage: Lineage, step: _Step, origins: frozenset[Origin], below: Mapping[_Step, set[tuple[str, str]]]
 ) -> dict[str, Any]:
     """Returns what the page tells of a column; of one of a landed table what it is called in the store."""
     values: dict[str, Any] = {}
+    node = None if step[0] in lineage.panels else lineage.project.node(step[0])
     if isinstance(node, SourceTable) and node.store:
-        values["stored"] = stored_path(node, Origin(node.unique_id, path))
-    parents = [(one.table, one.written(), one.is_copy) for one in sorted(origins) if one.table != node.unique_id]
+        values["stored"] = stored_path(node, Origin(*step))
+    parents = [(one.table, one.written(), one.is_copy) for one in sorted(origins) if one.table != step[0]]
     if parents:
         values["from"] = parents
-    fields = lineage.fields_of(node.unique_id, path) if parents else ()
+    fields = lineage.fields_of(*step) if parents else ()
     if fields:
         values["fields"] = [(one.said(), one.is_copy) for one in fields]
-    if found := below.get((node.unique_id, path)):
+    if found := below.get(step):
         values["to"] = sorted(found)
     return values

@@ -11,7 +11,7 @@ from runner.model import Exposure, Model, SourceTable
 from runner.site import dashboards
 from runner.site.address import address_of
 from runner.site.facts import Facts, Standing
-from runner.site.graph.columns import column_files, columns_file
+from runner.site.graph.columns import column_files, columns_file, panel_file
 from runner.site.graph.tables import STORES, graph_data, kind_of
 from runner.site.page import File, Page
 
@@ -36,6 +36,7 @@ assert set(STATES) == set(MARKS) == set(get_args(Standing))
 def pages(facts: Facts) -> Iterator[Page | File]:
     """Yields the page of the graph and that of columns, with their data."""
     data = graph_data(facts)
+    tables = list(_tables(facts))
     yield Page(
         path="lineage.html",
         title="Lineage",
@@ -66,7 +67,10 @@ def pages(facts: Facts) -> Iterator[Page | File]:
         template="graph/columns.html.jinja",
         styles=("assets/graph.css",),
         scripts=("assets/layers.js", "assets/viewer.js", "assets/column-files.js", "assets/columns.js"),
-        values={"tables": list(_tables(facts))},
+        values={
+            "tables": tables,
+            "example": next((one["label"] for one in reversed(tables) if not one["title"]), ""),
+        },
     )
     yield from column_files(facts.lineage)
 
@@ -108,7 +112,7 @@ def _address(facts: Facts, node: Model | SourceTable | Exposure) -> str:
 
 
 def _tables(facts: Facts) -> Iterator[dict[str, Any]]:
-    """Yields what the page of columns knows of each table, parents before children."""
+    """Yields what the page of columns knows of each table, parents before children, then of each panel of a dashboard."""
     project = facts.project
     known = {node.unique_id: node for node in project.nodes()}
     for node in (known[name] for name in project.graph.order if name in known):
@@ -121,6 +125,18 @@ def _tables(facts: Facts) -> Iterator[dict[str, Any]]:
             "file": columns_file(node, project.files.name),
             "store": STORES.get(source.store, source.store) if source else "",
             "stored": (source.stored_as or source.name) if source else "",
+            "title": "",
+        }
+    for unique_id, shown in facts.lineage.panels.items():
+        yield {
+            "id": unique_id,
+            "label": shown.label,
+            "kind": "panel",
+            "address": dashboards.panel_address(shown.dashboard, shown.panel),
+            "file": panel_file(shown),
+            "store": "",
+            "stored": "",
+            "title": shown.title,
         }
 
 

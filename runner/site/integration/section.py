@@ -12,7 +12,6 @@ from runner.insights.definition import Definition, read_questions
 from runner.insights.finding import listed, many, plural
 from runner.jinja.render import scrubbed
 from runner.model import Model, SourceTable
-from runner.site.catalog.hidden import Hidden
 from runner.site.facts import Facts
 from runner.site.integration.document import Block, Document, Items, Paragraph, Section, some
 from runner.site.integration.drawing import drawn
@@ -51,10 +50,9 @@ def report(facts: Facts) -> Document:
     project = facts.project
     questions = read_questions(project)
     checks = said(facts)
-    hidden = Hidden(facts)
 
     def stands_in_the_way(definition: Definition, node: Model | SourceTable) -> str:
-        secret = [column for column in definition.shown() if hidden.is_hidden(node, column)]
+        secret = [column for column in definition.shown() if facts.hidden.is_hidden(node, column)]
         if secret:
             return f"{node.label} has sensitive columns, and nothing made of them is shown: {', '.join(secret)}."
         return obstacle(facts, node, checks)

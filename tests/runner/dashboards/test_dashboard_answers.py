@@ -73,7 +73,7 @@ def queries(project: Project) -> dict[str, Query]:
 
 
 def asked(project: Project, now: datetime = NOW, **options: Any) -> Answers:
-    return find_answers(project, project.files.dashboards.values(), now=now, **options)
+    return find_answers(project, project.files.dashboards.values(), now=now, refused={}, **options)
 
 
 def test_spark_is_asked_once_and_what_is_wrong_is_told(project: Project, spark: SparkSession) -> None:

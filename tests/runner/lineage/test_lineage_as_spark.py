@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner.compile import compile_model
+from runner.compile import compile_model, compile_query
 from runner.lineage.columns import column_lineage
 from runner.lineage.query import trace
 from runner.model import LANDED, SourceTable
@@ -67,11 +67,26 @@ def test_hard_shapes(plans: SparkSession) -> None:
     assert compared >= len(SHAPES) - 5
 
 
-def test_every_column_of_the_shops_models(plans: SparkSession) -> None:
+def test_every_column_of_the_shops_models_and_panels(plans: SparkSession) -> None:
     project = open_project(ROOT)
     lineage = column_lineage(project)
     assert lineage.unknown == {}
     views = {str(node.table): f"{node.table.schema}__{node.table.name}" for node in project.nodes()}
+
+    def over_views(sql: str) -> str:
+        for name in sorted(views, key=len, reverse=True):
+            sql = re.sub(rf"(?<![\w.`]){re.escape(name)}(?!\w)", views[name], sql)
+        return sql
+
+    def read(unique_id: str) -> list[tuple[str, set[tuple[str, str]]]]:
+        return [
+            (
+                name,
+                {(views[str(project.node(one.table).table)], one.column) for one in shape.origins() if not one.is_rows},
+            )
+            for name, shape in lineage.columns_of(unique_id).items()
+        ]
+
     compared = 0
     for unique_id in (one for one in project.graph.order if one in lineage.columns):
         node = project.node(unique_id)
@@ -80,17 +95,21 @@ def test_every_column_of_the_shops_models(plans: SparkSession) -> None:
             kinds = {one.name: one.data_type or "string" for one in node.columns}
             empty_view(plans, view, {**kinds, **(LANDED if isinstance(node, SourceTable) else {})})
             continue
-        sql = compile_model(project, node).sql
-        for name in sorted(views, key=len, reverse=True):
-            sql = re.sub(rf"(?<![\w.`]){re.escape(name)}(?!\w)", views[name], sql)
-        ours = [
-            (
-                name,
-                {(views[str(project.node(one.table).table)], one.column) for one in shape.origins() if not one.is_rows},
-            )
-            for name, shape in lineage.columns[unique_id].items()
-        ]
+        sql = over_views(compile_model(project, node).sql)
+        ours = read(unique_id)
         empty_view(plans, view, {one.name: one.dataType.simpleString() for one in plans.sql(sql).schema})
         assert list(zip([name for name, _ in ours], origins(plans, sql), strict=True)) == ours, node.label
         compared += len(ours)
     assert compared > 400
+    for panel, shown in lineage.panels.items():
+        assert shown.panel.query is not None
+        sql = over_views(compile_query(project, shown.panel.query).sql)
+        ours = read(panel)
+        assert plans.sql(sql).columns == [name for name, _ in ours], shown.label
+        theirs = origins(plans, sql)
+        if "stack(" in sql:  # a plan does not tell which value of a generator goes to which of its columns
+            assert all(one <= other for (_, one), other in zip(ours, theirs, strict=True)), shown.label
+        else:
+            assert theirs == [found for _, found in ours], shown.label
+        compared += len(ours)
+    assert compared > 560

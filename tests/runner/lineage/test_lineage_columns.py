@@ -200,6 +200,7 @@ def test_all_columns_of_a_table(run: Run) -> None:
         "parents": [{"table": "events.visits", "path": "geo.city", "is_copy": True}],
         "fields": [{"table": "events.visits", "path": "geo.city", "stored": "geo:city", "is_copy": True}],
         "children": ["report.city", "visits_kept.city"],
+        "panels": [],
     }
 
 

@@ -9,7 +9,6 @@ import pytest
 from runner import delta_log
 from runner.project.parse import load_project
 from runner.quality import load_quality
-from runner.site.catalog.hidden import Hidden
 from runner.site.facts import Facts
 from runner.site.write import write_site
 from tests.browser.small_shop import NOW, write_small_shop
@@ -67,13 +66,13 @@ def facts(write: Write) -> Facts:
 def test_what_is_made_of_a_sensitive_column_is_sensitive(
     facts: Facts, table: str, hidden: tuple[str, ...], shown: tuple[str, ...]
 ) -> None:
-    found = Hidden(facts)
+    found = facts.hidden
     node = facts.project.models[table]
     assert [found.is_hidden(node, name) for name in (*hidden, *shown)] == [True] * len(hidden) + [False] * len(shown)
 
 
 def test_a_whole_table_is_sensitive_by_its_own_mark(facts: Facts) -> None:
-    found = Hidden(facts)
+    found = facts.hidden
     assert [found.is_whole(facts.project.sources[name]) for name in ("shop.wages", "shop.people")] == [True, False]
     assert found.is_hidden(facts.project.sources["shop.people"], "email.domain")
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 
 from runner.errors import ProjectError
+from runner.lineage.columns import Lineage
+from runner.lineage.panels import Followed
+from runner.lineage.shapes import Origin
 from runner.model import Column, Model, SourceTable
-from runner.site.facts import Facts
+from runner.project.dashboards import Query
+from runner.project.parse import Project
+
+_WAY_OUT = (
+    "Take it out of the query, or let a model make of it what gives nothing away, in a column that says "
+    "meta: {sensitive: false}."
+)
 
 
 class Hidden:
@@ -15,10 +24,14 @@ class Hidden:
 
     A column that is copied or computed from a sensitive one is sensitive too, unless it says `sensitive: false` itself.
     Where a table's columns cannot be followed and it reads one that has sensitive columns, all of it is.
+
+    Args:
+        lineage: gives that of the project; it is asked only where something is marked.
     """
 
-    def __init__(self, facts: Facts) -> None:
-        self._facts = facts
+    def __init__(self, project: Project, lineage: Callable[[], Lineage]) -> None:
+        self._project = project
+        self._given = lineage
 
     def is_whole(self, node: Model | SourceTable) -> bool:
         """Whether the table shows no values at all."""
@@ -30,10 +43,39 @@ class Hidden:
         return self.is_whole(node) or name in self._columns.get(node.unique_id, frozenset())
 
     @cached_property
+    def refused(self) -> Mapping[Query, str]:
+        """By query of a dashboard that shows what is sensitive: why it is not asked.
+
+        While anything is marked, that is also one whose columns cannot be followed.
+        """
+        if not self._marked:
+            return {}
+        reasons = {query: self._reason(query, followed) for query, followed in self._lineage.queries.items()}
+        return {query: reason for query, reason in reasons.items() if reason}
+
+    def _reason(self, query: Query, followed: Followed) -> str:
+        if followed.unknown:
+            return (
+                f"{query.place}: nothing of this query is shown, since other columns are sensitive and it cannot be "
+                f"followed where its own come from: {followed.unknown}"
+            )
+        for name, shape in followed.columns.items():
+            for one in sorted(shape.origins()):
+                if _has_secret([one], *self._found):
+                    table, path = self._project.node(one.table).label, one.written()
+                    said = f"the rows of {table}" if one.is_rows else f"{table}.{path}"
+                    return f'{query.place}: the query shows "{name}", made of {said}, which is sensitive. {_WAY_OUT}'
+        return ""
+
+    @cached_property
+    def _lineage(self) -> Lineage:
+        return self._given()
+
+    @cached_property
     def _marked(self) -> bool:
         return any(
             _mark(node) is True or any(_mark(column) is True for column in node.columns)
-            for node in self._facts.project.nodes()
+            for node in self._project.nodes()
         )
 
     @cached_property
@@ -42,7 +84,7 @@ class Hidden:
         columns: dict[str, frozenset[str]] = {}
         if not self._marked:
             return frozenset(), {}
-        project = self._facts.project
+        project = self._project
         nodes = {node.unique_id: node for node in project.nodes()}
         for node in (nodes[name] for name in project.graph.order if name in nodes):
             touched = [one for one in project.graph.parents(node.unique_id) if one in whole or columns.get(one)]
@@ -51,11 +93,7 @@ class Hidden:
                 continue
             own = {column.name.lower() for column in node.columns if _mark(column) is True}
             if touched and _mark(node) is not False:
-                if (
-                    node.unique_id in self._facts.lineage.unknown
-                    or not isinstance(node, Model)
-                    or node.language != "sql"
-                ):
+                if node.unique_id in self._lineage.unknown or not isinstance(node, Model) or node.language != "sql":
                     whole.add(node.unique_id)
                     continue
                 shown = {column.name.lower() for column in node.columns if _mark(column) is False}
@@ -73,7 +111,7 @@ class Hidden:
         return self._found[1]
 
     def _derived(self, node: Model, whole: set[str], columns: Mapping[str, frozenset[str]]) -> set[str]:
-        lineage = self._facts.lineage
+        lineage = self._lineage
         found = set()
         for name in lineage.columns.get(node.unique_id, {}):
             try:
@@ -81,9 +119,13 @@ class Hidden:
             except ProjectError:
                 found.add(name.lower())  # nobody knows what it is made of
                 continue
-            if any(one.table in whole or one.column.lower() in columns.get(one.table, frozenset()) for one in origins):
+            if _has_secret(origins, whole, columns):
                 found.add(name.lower())
         return found
+
+
+def _has_secret(origins: Iterable[Origin], whole: Collection[str], columns: Mapping[str, frozenset[str]]) -> bool:
+    return any(one.table in whole or one.column.lower() in columns.get(one.table, frozenset()) for one in origins)
 
 
 def _mark(of: Model | SourceTable | Column) -> object:
