@@ -194,6 +194,65 @@ def test_each_column_knows_one_step_up_and_down_and_the_fields_in_the_store(nest
     )
 
 
+PANELS = """
+    title: "Trade & <more>"
+    panels:
+      - text: Words.
+      - title: Paid
+        query: select paid as amount, 1 as one from {{ ref("totals") }}
+        chart: {mark: histogram, x: amount}
+      - title: Lost
+        query: select piad from {{ ref("totals") }}
+        chart: {mark: table}
+    """
+
+
+@pytest.fixture
+def charted(write: Write, tiny: dict[str, str]) -> Facts:
+    files = {"project.yml": tiny["project.yml"], **NESTED, "dashboards/trade.yml": PANELS}
+    files["sources.yml"] += "      - {name: nothing}\n"
+    project = load_project(write(files))
+    return Facts(project=project, quality=load_quality(project), now=datetime(2026, 3, 1, 12, 30, tzinfo=UTC))
+
+
+def test_the_way_of_a_column_goes_on_to_the_panels(charted: Facts) -> None:
+    found = columns(charted)
+    assert found["models/totals.js"]["columns"]["paid"]["to"] == [["panel.tiny.trade.2", "amount"]]
+    assert found["dashboards/trade-2.js"]["columns"] == {
+        "amount": {
+            "from": [["model.tiny.totals", "paid", True]],
+            "fields": [["events.visits events:cart {value}.price", False]],
+        },
+        "one": {},
+    }
+    assert found["dashboards/trade-3.js"] == {
+        "columns": {},
+        "within": {},
+        "unknown": 'dashboards/trade.yml:8: the query names "piad", which nothing that it reads has.',
+    }
+    text = (write_site(charted).parent / "columns.html").read_text(encoding="utf-8")
+    assert (
+        'data-label="trade#2" data-kind="panel" data-file="data/columns/dashboards/trade-2.js" '
+        'data-title="Trade &amp; &lt;more&gt;: Paid"><a href="dashboards/trade.html#panel-2">trade#2</a>' in text
+    )
+
+
+def test_a_dashboard_in_the_graph_leads_straight_to_its_page_and_a_panel_says_where_it_comes_from(
+    charted: Facts,
+) -> None:
+    page = next(iter(pages(charted)))
+    assert isinstance(page, Page)
+    assert {row["label"]: row["address"] for row in page.values["rows"]}["trade"] == "dashboards/trade.html"
+    text = " ".join((write_site(charted).parent / "dashboards/trade.html").read_text(encoding="utf-8").split())
+    assert (
+        '<a href="../columns.html#column=trade%232.amount" title="Its whole way, back to the stores">amount</a> '
+        '<span class="how" title="taken over as it is">=</span> <a href="../columns.html#column=totals.paid">totals.paid</a> '
+        '<span class="soft">in the stores: events.visits events:cart {value}.price</span>' in text
+    )
+    assert '>one</a> <span class="soft">a constant or a position</span>' in text
+    assert "Its columns cannot be followed: dashboards/trade.yml:8: the query names" in text
+
+
 def test_a_tables_page_says_where_each_column_comes_from(nested: Facts) -> None:
     totals = nested.project.models["totals"]
     assert origins_of(nested.lineage, totals) == {
