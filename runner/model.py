@@ -91,6 +91,17 @@ class Config:
         return bool(self.values.get("enabled", True))
 
     @property
+    def docs(self) -> Mapping[str, Any]:
+        """How it is documented: `show`, `node_color`."""
+        found = self.values.get("docs")
+        return {"show": True, "node_color": None, **(found if isinstance(found, Mapping) else {})}
+
+    @property
+    def is_documented(self) -> bool:
+        """False for what `docs: {show: false}` keeps out of the catalog and the search."""
+        return self.docs["show"] is not False
+
+    @property
     def partition_by(self) -> tuple[str, ...]:
         return _texts(self.values.get("partition_by"))
 
@@ -394,6 +405,7 @@ class Macro:
         line: the line of its file on which it starts, from 1.
         package: the project's or the package's name.
         kind: `macro`, `test` or `materialization`.
+        is_documented: False where `docs: {show: false}` keeps it out of the catalog and the search.
     """
 
     name: str
@@ -404,6 +416,7 @@ class Macro:
     kind: str = "macro"
     description: str = ""
     patch_path: PurePosixPath | None = None
+    is_documented: bool = True
 
     @property
     def unique_id(self) -> str:

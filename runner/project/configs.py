@@ -28,7 +28,7 @@ _FIXED = {"seed": "seed", "snapshot": "snapshot"}
 
 
 def merge_config(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns `base` with `over` on top: tags and hooks add up, meta merges, everything else is replaced (dbt's rules)."""
+    """Returns `base` with `over` on top: tags and hooks add up, meta and docs merge, everything else is replaced (dbt's rules)."""
     merged = {**base, **{_SPELLING.get(key, key): value for key, value in over.items()}}
     if "tags" in base or "tags" in over:
         merged["tags"] = tuple(dict.fromkeys([*listed(base.get("tags")), *listed(over.get("tags"))]))
@@ -37,6 +37,8 @@ def merge_config(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, 
             merged[key] = [*listed(base.get(key)), *listed(over.get(key, over.get(key.replace("_", "-"))))]
     if base.get("meta") and over.get("meta"):
         merged["meta"] = {**base["meta"], **over["meta"]}
+    if isinstance(base.get("docs"), Mapping) and isinstance(over.get("docs"), Mapping):
+        merged["docs"] = {**base["docs"], **over["docs"]}
     return merged
 
 

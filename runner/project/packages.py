@@ -13,7 +13,7 @@ from runner.errors import FormatError, ProjectError
 from runner.jinja.blocks import find_blocks
 from runner.jinja.macros import read_macros
 from runner.jinja.settings import SettingsRenderer
-from runner.model import Macro
+from runner.model import Config, Macro
 from runner.project.dashboards import Dashboard, read_dashboards
 from runner.project.properties import Properties, read_properties
 from runner.project.root import PROJECT_FILES
@@ -295,4 +295,10 @@ def _macros(found: Found, package: str, properties: Properties) -> Iterator[Macr
                     )
                 seen[macro.name] = relative
                 patch = properties.patches.get(("macro", macro.name))
-                yield replace(macro, description=patch.description, patch_path=patch.path) if patch else macro
+                if patch:
+                    is_documented = Config(values=patch.config).is_documented
+                    yield replace(
+                        macro, description=patch.description, patch_path=patch.path, is_documented=is_documented
+                    )
+                else:
+                    yield macro

@@ -9,7 +9,7 @@ from typing import Any
 from runner.compile import compile_model
 from runner.errors import ProjectError
 from runner.model import DataTest, Exposure, Group, Macro, Model
-from runner.site.catalog.library import Library
+from runner.site.catalog.library import Library, is_documented
 from runner.site.catalog.markup import rendered
 from runner.site.catalog.table import SCRIPTS, STYLES
 from runner.site.catalog.verdicts import Check
@@ -45,6 +45,7 @@ def _page(library: Library, node: Any, kind: str, title: str, *, searched: str =
         "users_words": "Used by",
         "checks": [],
         "drawn": "",
+        "is_documented": is_documented(node),
     }
     return Page(
         path=path,
@@ -54,7 +55,9 @@ def _page(library: Library, node: Any, kind: str, title: str, *, searched: str =
         styles=STYLES,
         scripts=SCRIPTS,
         values={**given, **values},
-        entries=(
+        entries=()
+        if not is_documented(node)
+        else (
             Entry(
                 kind=kind,
                 name=title,

@@ -178,9 +178,9 @@ class Library:
 
     @cached_property
     def by_folder(self) -> Mapping[tuple[str, tuple[str, ...]], list[Model | SourceTable]]:
-        """By kind and folder: the tables that stand there, by name."""
+        """By kind and folder: the tables that stand there, by name, without those that are not to be documented."""
         found: dict[tuple[str, tuple[str, ...]], list[Model | SourceTable]] = {}
-        for node in sorted(self.tables, key=lambda node: node.label):
+        for node in sorted(filter(is_documented, self.tables), key=lambda node: node.label):
             found.setdefault((kind_of(node), folder_of(node, self.facts.project.files.name)), []).append(node)
         return found
 
@@ -188,6 +188,16 @@ class Library:
     def singular(self) -> list[DataTest]:
         """The tests that are SQL files of their own."""
         return [test for test in self.facts.project.tests.values() if test.kind == "singular"]
+
+
+def is_documented(node: Node) -> bool:
+    """Whether a node stands in the catalog and is found by a search: `docs: {show: false}` leaves it out of both.
+
+    Its page stays, for those that link to it. Sources have no such setting, as in dbt.
+    """
+    if isinstance(node, Macro):
+        return node.is_documented
+    return not isinstance(node, (Model, DataTest)) or node.config.is_documented
 
 
 def kind_of(node: Model | SourceTable) -> str:

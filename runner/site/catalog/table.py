@@ -20,7 +20,7 @@ from runner.explain import first_words
 from runner.jinja.database import NeedsSparkError
 from runner.model import Column, Model, Rows, SourceTable, UnitTest
 from runner.site.address import column_anchor
-from runner.site.catalog.library import Library, folder_of, kind_of
+from runner.site.catalog.library import Library, folder_of, is_documented, kind_of
 from runner.site.catalog.markup import first_sentence, rendered, rendered_line
 from runner.site.catalog.stored import Figures, Stored, read_stored
 from runner.site.catalog.verdicts import Check
@@ -171,6 +171,7 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
             "over_time": over_time(library.facts.series.get(node.unique_id, ())),
             "sample": sample,
             "sample_note": sample_note,
+            "is_documented": is_documented(node),
             "hidden_whole": library.facts.hidden.is_whole(node),
             "template": code,
             "language": language,
@@ -180,7 +181,7 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
             "neighbours": _neighbours(library, node),
             "macros": [library.macros[name] for name in getattr(node, "macros", ()) if name in library.macros],
         },
-        entries=tuple(_entries(library, node, kind, path, columns, checks)),
+        entries=tuple(_entries(library, node, kind, path, columns, checks)) if is_documented(node) else (),
     )
     return page, row
 
@@ -487,7 +488,7 @@ def happened(commit: Commit) -> str:
 
 def _neighbours(library: Library, node: Model | SourceTable) -> list[Model | SourceTable]:
     """Returns the tables of the same folder, by name."""
-    return library.by_folder[(kind_of(node), folder_of(node, library.facts.project.files.name))]
+    return library.by_folder.get((kind_of(node), folder_of(node, library.facts.project.files.name)), [])
 
 
 def _entries(

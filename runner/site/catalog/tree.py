@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runner.site.catalog.library import Library
+from runner.site.catalog.library import Library, is_documented
 from runner.site.catalog.markup import first_sentence
 from runner.site.catalog.table import SCRIPTS, STYLES, Row
 from runner.site.facts import Standing
@@ -47,7 +47,8 @@ class Line:
 
 
 def tree_page(library: Library, rows: Sequence[Row]) -> Page:
-    """Returns the page over everything."""
+    """Returns the page over everything that is to be documented."""
+    rows = [row for row in rows if is_documented(row.node)]
     numbers = Counter(row.standing for row in rows)
     return Page(
         path="catalog.html",
@@ -106,11 +107,11 @@ def _further(library: Library) -> list[tuple[str, list[Line]]]:
     ]
     analyses = [
         Line(name=one.label, address=library.address(one), detail=first_sentence(one.description), kind="analysis")
-        for one in project.analyses.values()
+        for one in filter(is_documented, project.analyses.values())
     ]
     tests = [
         Line(name=one.name, address=library.address(one), detail=first_sentence(one.description), kind="singular test")
-        for one in library.singular
+        for one in filter(is_documented, library.singular)
     ]
     macros = [
         Line(
@@ -119,7 +120,7 @@ def _further(library: Library) -> list[tuple[str, list[Line]]]:
             detail=first_sentence(one.description),
             kind=one.kind,
         )
-        for one in library.macros.values()
+        for one in filter(is_documented, library.macros.values())
     ]
     found = [
         ("Exposures", exposures),

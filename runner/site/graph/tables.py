@@ -73,14 +73,17 @@ def standing(facts: Facts, node: Model | SourceTable | Exposure) -> Standing:
 
 
 def kind_of(node: Model | SourceTable | Exposure) -> str:
-    """Returns what a node is, in a word or two: `table`, `MongoDB collection`, `dashboard`."""
+    """Returns what a node is, in a word or two: `table`, `landed table`, `dashboard`; what has `docs: {show: false}` is hidden."""
     if isinstance(node, Exposure):
         return node.type or "exposure"
     if isinstance(node, SourceTable):
         return "landed table" if node.store else "source"
+    kind = node.config.materialized
     if node.resource_type in ("seed", "snapshot"):
-        return node.resource_type
-    return f"Python {node.config.materialized}" if node.language == "python" else node.config.materialized
+        kind = node.resource_type
+    elif node.language == "python":
+        kind = f"Python {kind}"
+    return kind if node.config.is_documented else f"{kind}, hidden"
 
 
 def expression_data(one: Expression) -> dict[str, Any]:
