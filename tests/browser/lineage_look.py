@@ -232,6 +232,11 @@ def to_a_panel_and_back(page: Page, root: str) -> dict[str, Any]:
     arrived("sessions#1.median_seconds")
     page.click("#drawing a.step[aria-label='hbase.sessions.duration_seconds']")
     seen["back"] = arrived("hbase.sessions.duration_seconds")["said"]
+    page.goto(f"{root}/lineage.html?select=exposure:sessions&node=sessions")
+    seen["ways"] = page.locator("#panel .ways a").first.inner_text()
+    page.click("#panel a:text-is('Durations by device')")
+    page.wait_for_selector("#panel-2")
+    seen["second"] = page.url.removeprefix(root)
     return seen
 
 

@@ -307,6 +307,7 @@ def test_a_cell_of_hbase_leads_to_the_charts_that_show_it_and_a_chart_back_to_th
     assert len(found["lines"]) == 5
     assert found["back"].startswith("hbase.sessions.duration_seconds: ")
     assert found["axe"] == []
+    assert (found["ways"], found["second"]) == ("Open the dashboard", "/dashboards/sessions.html#panel-2")
 
 
 def test_a_table_is_picked_and_a_wrong_column_is_said(ways: dict[str, Any]) -> None:

@@ -581,6 +581,11 @@
       parts.push(html("h3", {}, `${title} (${ids.length})`), items);
     };
     near("Reads", parents.get(node.id).filter(isDrawn));
+    if (facts.panels) {
+      const items = html("ul", { class: "near" });
+      items.append(...facts.panels.map(([title, number]) => html("li", {}, html("a", { href: `${page}#panel-${number}` }, title))));
+      parts.push(html("h3", {}, `Panels (${facts.panels.length})`), items);
+    }
     near("Read by", children.get(node.id).filter(isDrawn));
     parts.push(html("div", { class: "columns" }));
     return parts;

@@ -186,7 +186,9 @@ def _facts(facts: Facts, node: Model | SourceTable | Exposure) -> dict[str, Any]
         "owner": _owner(facts, node),
         "why": "; ".join(reason.text for reason in planned.reasons) if planned is not None else "",
     }
-    if not isinstance(node, Exposure):
+    if isinstance(node, Exposure):
+        values["panels"] = _panels(facts, node)
+    else:
         values["file"] = columns_file(node, facts.project.files.name)
     if isinstance(node, SourceTable):
         values |= {"store": STORES.get(node.store, node.store), "stored": node.stored_as or node.name}
@@ -194,7 +196,13 @@ def _facts(facts: Facts, node: Model | SourceTable | Exposure) -> dict[str, Any]
     if record is not None:
         values["ran"] = [record.started_at.strftime("%Y-%m-%d %H:%M"), said.get("status"), said.get("seconds")]
         values["message"] = str(said.get("message") or "").partition("\n")[0][:LONGEST]
-    return {key: value for key, value in values.items() if value not in (None, "")}
+    return {key: value for key, value in values.items() if value not in (None, "", [])}
+
+
+def _panels(facts: Facts, exposure: Exposure) -> list[tuple[str, int]]:
+    """Returns the titles and numbers of a dashboard's charts; none of an exposure that is no dashboard of the project."""
+    dashboard = facts.project.files.dashboards.get(exposure.name)
+    return [(panel.title, panel.number) for panel in dashboard.panels if panel.query is not None] if dashboard else []
 
 
 def _owner(facts: Facts, node: Model | SourceTable | Exposure) -> str:

@@ -243,6 +243,7 @@ def test_a_dashboard_in_the_graph_leads_straight_to_its_page_and_a_panel_says_wh
     page = next(iter(pages(charted)))
     assert isinstance(page, Page)
     assert {row["label"]: row["address"] for row in page.values["rows"]}["trade"] == "dashboards/trade.html"
+    assert by_label(graph_data(charted))["trade"]["facts"]["panels"] == [("Paid", 2), ("Lost", 3)]
     text = " ".join((write_site(charted).parent / "dashboards/trade.html").read_text(encoding="utf-8").split())
     assert (
         '<a href="../columns.html#column=trade%232.amount" title="Its whole way, back to the stores">amount</a> '
