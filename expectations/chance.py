@@ -8,9 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 
-def chi_square_tail(statistic: float, degrees: int) -> float:
+def chi_square_tail(statistic: float, degrees: float) -> float:
     """Returns the probability that chance gives such a chi-square or a greater one."""
     from scipy.special import chdtrc
 
@@ -41,6 +48,15 @@ def poisson_tail(least: float, expected: float) -> float:
     if least <= 0:
         return 1.0
     return float(pdtrc(least - 1, expected)) if expected > 0 else 0.0
+
+
+def poisson_tails(counts: Floats, expected: Floats) -> Floats:
+    """Returns of each count the probability that a Poisson count of that mean is as great or greater."""
+    import numpy as np
+    from scipy.special import pdtrc
+
+    found: Floats = np.where(counts > 0, pdtrc(np.maximum(counts - 1, 0), expected), 1.0)
+    return found
 
 
 def surprise_sql(number: str, expected: str) -> str:

@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from expectations.causes import NO_SIGNAL, advice
-from expectations.chance import chi_square_tail, variance_ratio
 from expectations.definition import Argument, Arguments, Definition, Finding, Need, Query, Table, Values, escape, quoted
+from expectations.rankings import MOST_P, Comparison, Summary, of_counts, of_means, of_shares, p_value, parts
 from expectations.words import count, figure, percent
-
-_LEAST_EXPECTED = 5.0  # in a group, below which chi-square is no approximation
 
 
 def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
@@ -43,18 +41,16 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     if found is None or total < arguments["min_count"]:
         said = f"{count(total)} in {count(len(groups))} groups by {what} are too few to tell a ranking from chance."
         return Finding(level="pass", observed="too few to judge", message=said, numbers=numbers)
-    statistic, degrees = found
-    p = chi_square_tail(statistic, degrees)
-    numbers |= {"chi_square": statistic, "degrees": degrees, "p": p}
-    chance = f"chi-square {figure(statistic)} on {degrees} degree{'s' if degrees != 1 else ''} of freedom, {_p(p)}"
+    p, chance = found.probability, found.told()
+    numbers |= {"chi_square": found.statistic, "degrees": found.degrees[0], "p": p}
     if p <= arguments["warn_p"]:
         said = f"The {count(len(groups))} groups by {what} differ by more than chance: {chance}."
-        return Finding(level="pass", observed=_p(p), message=said, numbers=numbers)
-    ranked = sorted(groups, key=lambda row: -_rate(row, shares))
+        return Finding(level="pass", observed=p_value(p), message=said, numbers=numbers)
+    ranked = sorted((row for row in groups if row["whole"] or not shares), key=lambda row: -_rate(row, shares))
     first, last = ranked[0], ranked[-1]
     return Finding(
         level="warn",
-        observed=_p(p),
+        observed=p_value(p),
         message=f"The ranking by {what} carries no signal: {_said(first, shares)} is first and {_said(last, shares)} "
         f"last of {count(len(groups))}, which chance alone gives ({chance}).",
         cause=NO_SIGNAL,
@@ -73,24 +69,23 @@ def _by_means(arguments: Arguments, found: Sequence[Mapping[str, Any]]) -> Findi
     what, value = " and ".join(arguments["groups"]), arguments["value"]
     total = sum(row["n"] for row in groups)
     numbers: dict[str, Any] = {"groups": len(groups), "total": total}
-    if len(groups) < 2 or total < arguments["min_count"] or total <= len(groups):
+    summaries = [Summary(size=row["n"], mean=row["mean"], squares=row["n"] * row["variance"]) for row in groups]
+    compared = of_means(summaries)
+    if compared is None or total < arguments["min_count"]:
         said = (
             f"{count(total)} rows in {count(len(groups))} groups by {what} are too few to tell a ranking from chance."
         )
         return Finding(level="pass", observed="too few to judge", message=said, numbers=numbers)
-    mean = sum(row["n"] * row["mean"] for row in groups) / total
-    between = sum(row["n"] * (row["mean"] - mean) ** 2 for row in groups)
-    ratio, p = variance_ratio(len(groups), total, between, sum(row["n"] * row["variance"] for row in groups))
-    numbers |= {"f": ratio, "p": p}
-    chance = f"F {figure(ratio)} on {len(groups) - 1} and {count(total - len(groups))} degrees of freedom, {_p(p)}"
+    p, chance = compared.probability, compared.told()
+    numbers |= {"f": compared.statistic, "p": p}
     if p <= arguments["warn_p"]:
         said = f"The mean {value} of {count(len(groups))} groups by {what} differs by more than chance: {chance}."
-        return Finding(level="pass", observed=_p(p), message=said, numbers=numbers)
+        return Finding(level="pass", observed=p_value(p), message=said, numbers=numbers)
     ranked = sorted(groups, key=lambda row: -row["mean"])
     first, last = (f"{row['name']} ({figure(row['mean'])})" for row in (ranked[0], ranked[-1]))
     return Finding(
         level="warn",
-        observed=_p(p),
+        observed=p_value(p),
         message=f"The ranking of mean {value} by {what} carries no signal: {first} is first and {last} last of "
         f"{count(len(groups))}, which chance alone gives ({chance}).",
         cause=NO_SIGNAL,
@@ -101,29 +96,12 @@ def _by_means(arguments: Arguments, found: Sequence[Mapping[str, Any]]) -> Findi
     )
 
 
-def _chi_square(groups: Sequence[Mapping[str, Any]], shares: bool) -> tuple[float, int] | None:
-    """Returns the statistic and its degrees of freedom; None where the groups are too few or too small for it.
-
-    Counts are held against equal ones, shares against the share of all groups together.
-    """
+def _chi_square(groups: Sequence[Mapping[str, Any]], shares: bool) -> Comparison | None:
+    """Returns how counts differ from equal ones, or shares from that of all groups together."""
     counts = [row["n"] or 0.0 for row in groups]
-    if len(groups) < 2 or sum(counts) <= 0:
-        return None
     if not shares:
-        expected = sum(counts) / len(counts)
-        if expected < _LEAST_EXPECTED:
-            return None
-        return sum((n - expected) ** 2 / expected for n in counts), len(counts) - 1
-    wholes = [row["whole"] or 0.0 for row in groups]
-    rate = sum(counts) / sum(wholes) if sum(wholes) else 0.0
-    if not 0 < rate < 1 or min(min(rate, 1 - rate) * whole for whole in wholes) < _LEAST_EXPECTED:
-        return None
-    pairs = zip(counts, wholes, strict=True)
-    return sum((n - rate * whole) ** 2 / (rate * (1 - rate) * whole) for n, whole in pairs), len(counts) - 1
-
-
-def _p(value: float) -> str:
-    return f"p = {figure(value)}" if value >= 1e-6 else "p < 0.000001"
+        return of_counts(counts)
+    return of_shares(parts({row["name"]: (row["n"] or 0.0, row["whole"] or 0.0) for row in groups}))
 
 
 def _rate(row: Mapping[str, Any], shares: bool) -> float:
@@ -140,16 +118,16 @@ SIGNAL = Definition(
     doc="""The groups that a table ranks differ by more than chance.
 
     Chi-square of counts against equal ones, or, with `part_of`, of shares against the common one; with `value`, F of the
-    groups' means. Warns where p > .01
-    although there was enough to see a difference (`min_count` in all, 5 expected in each group). What is counted must
-    be independent of each other: users or sessions, not lines or units of one order.""",
+    groups' means. Warns where p > .01 although there was enough to see a difference (`min_count` in all; of shares,
+    groups with fewer than 5 expected are taken together). What is counted must be independent of each other: users or
+    sessions, not lines or units of one order.""",
     arguments=(
         Argument(name="groups", kind="columns", required=True),
         Argument(name="count", kind="sql", default="count(*)"),
         Argument(name="part_of", kind="sql"),
         Argument(name="value", kind="sql"),
         Argument(name="ignore", kind="list", default=["unknown"]),
-        Argument(name="warn_p", kind="share", default=0.01),
+        Argument(name="warn_p", kind="share", default=MOST_P),
         Argument(name="min_count", kind="integer", default=1_000),
     ),
     needs=_needs,

@@ -1,10 +1,9 @@
-"""Whether a ranking says more than chance: a test over all of its values, and an interval for each.
+"""What a ranking on a dashboard says: whether its order is more than chance, an interval for each value, how many are first.
 
-Counts of independent things are held against equal ones by chi-square, shares against the common one, as
-`expect_ranking_to_have_signal` does; their intervals are Poisson's exact ones (Garwood) and Wilson's. Values with
-standard errors are held against their common mean: the sum of (value - mean)^2 over the mean squared error is a
-chi-square of one degree less than values where they differ by nothing but chance. Values that come with an interval and
-an adjusted p-value, such as the lift of pairs, are beyond chance one by one (Bonferroni's part is the query's).
+The tests are those of `expectations.rankings`, over all values and not only those that are shown. Intervals are exact
+ones of Poisson counts (Garwood), Wilson's of shares, Student's of means, and the normal law's of values with standard
+errors. Values that come with an interval and an adjusted p-value, such as the lift of pairs, are beyond chance one by one
+(Bonferroni's part is the query's).
 """
 
 from __future__ import annotations
@@ -13,14 +12,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from expectations.chance import chi_square_tail, evenness
+from expectations.rankings import Comparison, Summary, of_counts, of_estimates, of_means, of_shares, parts
 from expectations.words import count, figure
-from runner.insights.intervals import share
+from runner.insights.contrasts import mean_of
+from runner.insights.intervals import normal_quantile, share
 from runner.project.dashboards import Noise
 
-_LEAST_EXPECTED = 5.0  # a group, below which chi-square is no approximation
-_Z = 1.959964  # of the normal law: 95 % lie within
-_MOST_P = 0.01  # above it a ranking says no more than chance
+_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,7 @@ def judge(values: Sequence[float], noise: Noise, columns: Mapping[str, Sequence[
 
     Args:
         values: all of them, not only those that are shown: the greatest of many always look outstanding.
-        columns: by role (`of`, `error`, `low`, `high`, `p`) the values of that column.
+        columns: by role (`of`, `deviation`, `error`, `low`, `high`, `p`) the values of that column.
         of: what is ranked, in words.
     """
     nothing: list[float | None] = [None] * len(values)
@@ -58,58 +56,66 @@ def judge(values: Sequence[float], noise: Noise, columns: Mapping[str, Sequence[
         return Signal(has_order=None, low=nothing, high=nothing, words="")
     if noise.kind == "count":
         ends = [_poisson(value) for value in values]
-        return _told(values, ends, [math.sqrt(value) for value in values], _of_counts(values), of)
+        return _told(values, ends, [math.sqrt(value) for value in values], of_counts(values), of)
     if noise.kind == "share":
-        wholes = columns["of"]
-        pairs = list(zip(values, wholes, strict=True))
-        rate = sum(value * whole for value, whole in pairs) / (sum(wholes) or 1.0)
-        errors = [math.sqrt(max(value * (1 - value), 0.0) / whole) if whole else 0.0 for value, whole in pairs]
-        ends = [_wilson(value * whole, whole) for value, whole in pairs]
-        return _told(values, ends, errors, _of_shares(values, wholes, rate), of, middle=rate)
+        return _told_of_shares(values, columns["of"], of)
+    if noise.kind == "mean":
+        return _told_of_means(values, columns["of"], columns["deviation"], of)
     if noise.kind == "error":
-        errors = list(columns["error"])
-        ends = [(value - _Z * error, value + _Z * error) for value, error in zip(values, errors, strict=True)]
-        return _told(values, ends, errors, _of_errors(values, errors), of)
+        errors, z = list(columns["error"]), normal_quantile(_CONFIDENCE)
+        ends = [(value - z * error, value + z * error) for value, error in zip(values, errors, strict=True)]
+        return _told(values, ends, errors, of_estimates(values, errors), of)
     return _one_by_one(values, noise, columns, of)
+
+
+def _told_of_shares(values: Sequence[float], wholes: Sequence[float], of: str) -> Signal:
+    pairs = list(zip(values, wholes, strict=True))
+    compared = parts({str(row): (value * whole, whole) for row, (value, whole) in enumerate(pairs)})
+    ends = [_wilson(value * whole, whole) for value, whole in pairs]
+    return _told(values, ends, _errors(ends), of_shares(compared), of)
+
+
+def _told_of_means(values: Sequence[float], sizes: Sequence[float], deviations: Sequence[float], of: str) -> Signal:
+    known = [
+        Summary(size=n, mean=value, squares=max(n - 1, 0.0) * deviation**2)
+        for value, n, deviation in zip(values, sizes, deviations, strict=True)
+    ]
+    means = [mean_of(one, _CONFIDENCE) for one in known]
+    errors = [math.sqrt(one.variance / one.size) if one.size > 1 else math.inf for one in known]
+    return _told(values, [(one.low, one.high) for one in means], errors, of_means(known), of)
 
 
 def _told(
     values: Sequence[float],
     ends: Sequence[tuple[float, float]],
     errors: Sequence[float],
-    found: tuple[float, int] | None,
+    found: Comparison | None,
     of: str,
-    *,
-    middle: float | None = None,
 ) -> Signal:
-    low, high = [pair[0] for pair in ends], [pair[1] for pair in ends]
+    low, high = ([one if math.isfinite(one) else None for one in pair] for pair in zip(*ends, strict=True))
     if found is None:
         words = f"{_many(values, of)} are too few, or too small, to tell their order from chance."
         return Signal(has_order=None, low=low, high=high, words=words)
-    statistic, degrees = found
-    p = chi_square_tail(statistic, degrees)
-    test = f"chi-square {figure(statistic)} on {count(degrees)} degree{'s' if degrees != 1 else ''} of freedom, {_p(p)}"
-    mean = sum(values) / len(values) if middle is None else middle
-    if p > _MOST_P:
+    if not found.has_signal:
         words = (
-            f"Read no order into this: {_many(values, of)} differ by no more than chance makes them differ ({test}). "
-            "With other data of the same shop the order would be another."
+            f"Read no order into this: {_many(values, of)} differ by no more than chance makes them differ "
+            f"({found.told()}). With other data of the same shop the order would be another."
         )
-        return Signal(has_order=False, low=low, high=high, words=words, middle=mean)
+        return Signal(has_order=False, low=low, high=high, words=words, middle=found.middle)
     together = _together(values, errors)
-    words = f"{_many(values, of)} differ by more than chance ({test})."
+    words = f"{_many(values, of)} differ by more than chance ({found.told()})."
     if together > 1:
         words += (
             f" The first {count(together)} cannot be told apart: the first is ahead of them by no more than chance."
         )
-    return Signal(has_order=True, low=low, high=high, words=words, together=together, middle=mean)
+    return Signal(has_order=True, low=low, high=high, words=words, together=together, middle=found.middle)
 
 
 def _one_by_one(values: Sequence[float], noise: Noise, columns: Mapping[str, Sequence[float]], of: str) -> Signal:
     low, high = columns["low"], columns["high"]
     if "p" not in columns:
-        errors = [(b - a) / (2 * _Z) for a, b in zip(low, high, strict=True)]
-        return _told(values, list(zip(low, high, strict=True)), errors, _of_errors(values, errors), of)
+        ends = list(zip(low, high, strict=True))
+        return _told(values, ends, _errors(ends), of_estimates(values, _errors(ends)), of)
     beyond = [p < noise.below for p in columns["p"]]
     if not any(beyond):
         words = f"Consistent with chance: none of {_many(values, of)} is beyond it (adjusted p at least {figure(min(columns['p']))}). What stands first here is noise."
@@ -119,34 +125,23 @@ def _one_by_one(values: Sequence[float], noise: Noise, columns: Mapping[str, Seq
     return Signal(has_order=True, low=low, high=high, words=words, middle=noise.expected, beyond=beyond)
 
 
-def _of_counts(values: Sequence[float]) -> tuple[float, int] | None:
-    if len(values) < 2 or sum(values) / len(values) < _LEAST_EXPECTED:
-        return None
-    return evenness(values)[0], len(values) - 1
-
-
-def _of_shares(values: Sequence[float], wholes: Sequence[float], rate: float) -> tuple[float, int] | None:
-    if len(values) < 2 or not 0 < rate < 1 or min(min(rate, 1 - rate) * whole for whole in wholes) < _LEAST_EXPECTED:
-        return None
-    pairs = zip(values, wholes, strict=True)
-    return sum((value - rate) ** 2 * whole / (rate * (1 - rate)) for value, whole in pairs), len(values) - 1
-
-
-def _of_errors(values: Sequence[float], errors: Sequence[float]) -> tuple[float, int] | None:
-    square = sum(error**2 for error in errors) / len(errors)
-    if len(values) < 2 or square <= 0 or not math.isfinite(square):
-        return None
-    mean = sum(values) / len(values)
-    return sum((value - mean) ** 2 for value in values) / square, len(values) - 1
+def _errors(ends: Sequence[tuple[float, float]]) -> list[float]:
+    """Returns the standard errors that intervals come to."""
+    z = normal_quantile(_CONFIDENCE)
+    return [(high - low) / (2 * z) for low, high in ends]
 
 
 def _together(values: Sequence[float], errors: Sequence[float]) -> int:
-    """Returns how many of the greatest are not surely less than the first."""
+    """Returns how many of the greatest are not surely less than the first.
+
+    Which one is first was found by the values themselves, so that any pair of them might have been compared: the
+    intervals of differences hold for all pairs at once (Bonferroni).
+    """
     order = sorted(range(len(values)), key=lambda index: -values[index])
-    first = order[0]
-    found = 1
+    first, found = order[0], 1
+    z = normal_quantile(1 - (1 - _CONFIDENCE) / math.comb(len(values), 2))
     for index in order[1:]:
-        if values[first] - values[index] > _Z * math.hypot(errors[first], errors[index]):
+        if values[first] - values[index] > z * math.hypot(errors[first], errors[index]):
             break
         found += 1
     return found
@@ -169,7 +164,3 @@ def _wilson(part: float, whole: float) -> tuple[float, float]:
 
 def _many(values: Sequence[float], of: str) -> str:
     return f"{count(len(values))} {of}"
-
-
-def _p(value: float) -> str:
-    return f"p = {figure(value)}" if value >= 1e-6 else "p < 0.000001"

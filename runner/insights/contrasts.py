@@ -1,13 +1,14 @@
-"""Whether groups differ by more than chance: shares, means, counts, days of the week, a straight course over time."""
+"""How groups differ, each from all others, beside the tests of `expectations.rankings`; days of the week, a straight course."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from expectations.chance import chi_square_tail, variance_ratio
+from expectations.chance import variance_ratio
+from expectations.rankings import Comparison, Part, Summary, of_counts, of_means, of_shares, parts, together
 from runner.insights.intervals import (
     Interval,
     difference_of_shares,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-LEAST_EXPECTED = 5.0  # successes and failures that a group is expected to have (Cochran 1954)
 LEAST_SIZE = 10  # rows of a group whose mean is compared
 WEEKS = 3  # full weeks that weekdays are compared over
 
@@ -65,16 +65,14 @@ class Contrast:
 
     Attributes:
         overall: of all groups together.
-        statistic: in words: "chi-square 3.2 on 4 degrees of freedom".
-        probability: of groups as different or more by chance.
-        pooled: how many small groups were taken as one.
+        test: whether groups differ by more than chance.
+        pooled: how many groups stand in that of the small ones; 1 where none were taken together.
     """
 
     groups: tuple[Group, ...]
     overall: Interval
-    statistic: str
-    probability: float
-    pooled: int = 0
+    test: Comparison
+    pooled: int = 1
 
 
 def design_effect(successes: Floats, trials: Floats) -> float:
@@ -111,79 +109,38 @@ def compare_shares(
         effect: the design effect of some groups together; counts are divided by it (Rao and Scott 1992), so that a
             thousand sessions of a hundred users do not count as a thousand users.
     """
-    counts = {label: (x, n) for label, x, n in zip(labels, successes, trials, strict=True) if n > 0}
-    total = sum(n for _, n in counts.values())
-    if not total:
+    counts = {label: (x, n) for label, x, n in zip(labels, successes, trials, strict=True)}
+    sized = parts(counts, effect)
+    found = of_shares(sized)
+    if found is None:
         return None
-    whole = sum(x for x, _ in counts.values()) / total
-    rarer = min(whole, 1 - whole)
-    enough = {label: n / effect([label]) * rarer >= LEAST_EXPECTED for label, (_, n) in counts.items()}
-    parts = [(label, [label]) for label in counts if enough[label]]
-    small = [label for label in counts if not enough[label]]
-    if len(small) == 1:
-        parts.append((small[0], small))
-    elif small:
-        parts.append((f"{len(small)} small ones together", small))
-    sized = [_Part.of(name, [counts[label] for label in of], effect(of), of) for name, of in parts]
-    sized = [one for one in sized if one.effective * rarer >= LEAST_EXPECTED]
-    if len(sized) < 2:
-        return None
-    mean = sum(one.successes / one.effect for one in sized) / sum(one.effective for one in sized)
-    statistic = sum(one.effective * (one.share - mean) ** 2 for one in sized) / (mean * (1 - mean))
     each = 1 - (1 - confidence) / len(sized)
     rows, alone = [], []
     for one in sized:
-        others = [other for other in sized if other is not one]
-        of = [label for other in others for label in other.labels]
-        rest = _Part.of("", [(other.successes, other.trials) for other in others], effect(of), of)
+        of = [label for other in sized if other is not one for label in other.labels]
+        rest = Part(
+            name="",
+            labels=tuple(of),
+            successes=sum(counts[label][0] for label in of),
+            trials=sum(counts[label][1] for label in of),
+            effect=effect(of),
+        )
         both = (one.successes + rest.successes) / (one.trials + rest.trials)
         error = math.sqrt(both * (1 - both) * (1 / one.effective + 1 / rest.effective))
         gap = difference_of_shares(one.counted(), rest.counted(), each)
         alone.append(student_tails(gap.value / error, math.inf) if error else 1.0)
         rows.append((one.name, one.trials, share(*one.counted(), confidence), gap))
-    degrees = len(sized) - 1
-    factor = effect(list(counts))
+    factor = effect([label for label, (_, n) in counts.items() if n > 0])
     return Contrast(
         groups=_groups(rows, alone),
-        overall=share(whole * total / factor, total / factor, confidence),
-        statistic=f"chi-square {statistic:.1f} on {degrees} degree{'s' if degrees > 1 else ''} of freedom",
-        probability=chi_square_tail(statistic, degrees),
-        pooled=len(small) if len(small) > 1 else 0,
+        overall=share(sum(successes) / factor, sum(trials) / factor, confidence),
+        test=found,
+        pooled=max(len(one.labels) for one in sized),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """One or several groups: what they have, and how many times more their share varies than independent trials'."""
-
-    name: str
-    labels: tuple[str, ...]
-    successes: float
-    trials: float
-    effect: float
-
-    @classmethod
-    def of(cls, name: str, counts: Sequence[tuple[float, float]], effect: float, labels: Sequence[str]) -> _Part:
-        x, n = sum(x for x, _ in counts), sum(n for _, n in counts)
-        return cls(name=name, labels=tuple(labels), successes=float(x), trials=float(n), effect=effect)
-
-    @property
-    def effective(self) -> float:
-        return self.trials / self.effect
-
-    @property
-    def share(self) -> float:
-        return self.successes / self.trials
-
-    def counted(self) -> tuple[float, float]:
-        """Returns effective successes and trials."""
-        return self.successes / self.effect, self.effective
-
-
-def compare_means(labels: Sequence[str], values: Floats, *, confidence: float = 0.95) -> Contrast | None:
-    """Compares means: the F test of a one-way layout, then each group against the others by Welch's t (Welch 1947).
-
-    Groups of fewer than `LEAST_SIZE` rows are taken together. None where there are no two groups.
+def summaries(labels: Sequence[str], values: Floats) -> dict[str, Summary]:
+    """Returns each group's size, mean and squares.
 
     Args:
         labels: of each value, its group.
@@ -192,56 +149,57 @@ def compare_means(labels: Sequence[str], values: Floats, *, confidence: float = 
 
     names, places = np.unique(np.asarray(labels, dtype=object).astype(str), return_inverse=True)
     sizes = np.bincount(places)
-    small = sizes < LEAST_SIZE
-    pooled = int(small.sum())
-    words = [str(name) for name in names]
-    if pooled > 1:
-        places = np.where(small[places], len(names), places)
-        words.append(f"{pooled} groups of fewer than {LEAST_SIZE} together")
-    sizes = np.bincount(places, minlength=len(words))
-    sums = np.bincount(places, weights=values, minlength=len(words))
-    squares = np.bincount(places, weights=np.square(values - values.mean()), minlength=len(words))
-    kept = [place for place in range(len(words)) if sizes[place] >= 2]
-    if len(kept) < 2:
+    means = np.bincount(places, weights=values) / sizes
+    squares = np.bincount(places, weights=np.square(values - means[places]))
+    return {
+        str(name): Summary(size=float(sizes[place]), mean=float(means[place]), squares=float(squares[place]))
+        for place, name in enumerate(names)
+    }
+
+
+def compare_means(groups: Mapping[str, Summary], *, confidence: float = 0.95) -> Contrast | None:
+    """Compares means: the F test of a one-way layout, then each group against the others by Welch's t (Welch 1947).
+
+    Groups of fewer than `LEAST_SIZE` rows are taken together. None where there are no two groups.
+    """
+    small = [name for name, one in groups.items() if one.size < LEAST_SIZE]
+    compared = {name: one for name, one in groups.items() if name not in small}
+    if small:
+        name = small[0] if len(small) == 1 else f"{len(small)} groups of fewer than {LEAST_SIZE} together"
+        compared[name] = together([groups[one] for one in small])
+    compared = {name: one for name, one in compared.items() if one.size >= 2}
+    found = of_means(list(compared.values()))
+    if found is None:
         return None
-    rows_all, mean_all = float(len(values)), float(values.mean())
-    means = {place: float(sums[place] / sizes[place]) for place in kept}
-    between = sum(float(sizes[p]) * (means[p] - mean_all) ** 2 for p in kept)
-    within = float(squares[kept].sum()) - between
-    ratio, probability = variance_ratio(len(kept), float(sizes[kept].sum()), between, max(within, 0.0))
-    each = 1 - (1 - confidence) / len(kept)
+    each = 1 - (1 - confidence) / len(compared)
     rows, alone = [], []
-    for place in kept:
-        inside, outside = values[places == place], values[places != place]
-        gap, chance = _welch(inside, outside, each)
+    for name, one in compared.items():
+        gap, chance = _welch(one, together([other for of, other in compared.items() if of != name]), each)
         alone.append(chance)
-        rows.append((words[place], float(sizes[place]), mean_of(inside, confidence), gap))
-    degrees = f"{len(kept) - 1} and {rows_all - len(kept):,.0f}"
+        rows.append((name, one.size, mean_of(one, confidence), gap))
     return Contrast(
         groups=_groups(rows, alone),
-        overall=mean_of(values, confidence),
-        statistic=f"F {ratio:.2f} on {degrees} degrees of freedom",
-        probability=probability,
-        pooled=pooled if pooled > 1 else 0,
+        overall=mean_of(together(list(groups.values())), confidence),
+        test=found,
+        pooled=len(small) or 1,
     )
 
 
-def mean_of(values: Floats, confidence: float = 0.95) -> Interval:
+def mean_of(values: Summary, confidence: float = 0.95) -> Interval:
     """Returns a mean with Student's interval."""
-    n, mean = len(values), float(values.mean())
-    if n < 2:
-        return Interval(mean, -math.inf, math.inf)
-    half = student_quantile(confidence, n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
-    return Interval(mean, mean - half, mean + half)
+    if values.size < 2:
+        return Interval(values.mean, -math.inf, math.inf)
+    half = student_quantile(confidence, values.size - 1) * math.sqrt(values.variance / values.size)
+    return Interval(values.mean, values.mean - half, values.mean + half)
 
 
-def _welch(first: Floats, second: Floats, confidence: float) -> tuple[Interval, float]:
-    one, other = float(first.var(ddof=1)) / len(first), float(second.var(ddof=1)) / len(second)
-    gap = float(first.mean() - second.mean())
+def _welch(first: Summary, second: Summary, confidence: float) -> tuple[Interval, float]:
+    one, other = first.variance / first.size, second.variance / second.size
+    gap = first.mean - second.mean
     error = math.sqrt(one + other)
     if not error:
         return Interval(gap, gap, gap), 1.0 if gap == 0 else 0.0
-    degrees = (one + other) ** 2 / (one**2 / (len(first) - 1) + other**2 / (len(second) - 1))
+    degrees = (one + other) ** 2 / (one**2 / (first.size - 1) + other**2 / (second.size - 1))
     half = student_quantile(confidence, degrees) * error
     return Interval(gap, gap - half, gap + half), student_tails(gap / error, degrees)
 
@@ -351,29 +309,28 @@ class Dispersion:
     """Whether counts of many holders differ by more than equal holders' would.
 
     Attributes:
-        index: variance over mean; 1 is what chance gives equal holders.
-        probability: of as much or more by chance.
+        index: Fisher's index of dispersion, variance over mean (Fisher 1950); 1 is what chance gives equal holders.
         real: the share of the variance that is no chance; 0 where there is none.
     """
 
     holders: int
     mean: float
     index: float
-    statistic: str
-    probability: float
+    test: Comparison
     real: float
 
 
-def dispersion(counts: Floats) -> Dispersion:
-    """Returns Fisher's index of dispersion (Fisher 1950): (k - 1) times it is chi-square among equal Poisson counts."""
-    k, mean = len(counts), float(counts.mean())
-    index = float(counts.var(ddof=1)) / mean
+def dispersion(counts: Floats) -> Dispersion | None:
+    """Returns how counts vary; None where they are too few to be told from chance."""
+    found = of_counts([float(one) for one in counts])
+    if found is None:
+        return None
+    index = found.statistic / (len(counts) - 1)
     return Dispersion(
-        holders=k,
-        mean=mean,
+        holders=len(counts),
+        mean=found.middle,
         index=index,
-        statistic=f"chi-square {index * (k - 1):,.0f} on {k - 1:,} degrees of freedom",
-        probability=chi_square_tail(index * (k - 1), k - 1),
+        test=found,
         real=max(0.0, 1 - 1 / index) if index > 0 else 0.0,
     )
 
@@ -405,31 +362,17 @@ def repeated(counts: Floats, first: int, *, confidence: float = 0.95, seed: int 
     return Interval(float(np.mean(kept)), float(low), float(high))
 
 
-def poisson_tails(counts: Floats, expected: Floats) -> Floats:
-    """Returns of each count the probability that a Poisson count of that mean is as great or greater."""
-    import numpy as np
-    from scipy.special import pdtrc
-
-    found: Floats = np.where(counts > 0, pdtrc(np.maximum(counts - 1, 0), expected), 1.0)
-    return found
-
-
 def uneven(
     labels: Sequence[str], counts: Sequence[float], *, confidence: float = 0.95
-) -> tuple[tuple[tuple[str, float, Interval], ...], str, float]:
-    """Compares counts with an equal share for each: Pearson's chi-square.
+) -> tuple[tuple[tuple[str, float, Interval], ...], Comparison] | None:
+    """Compares counts with an equal share for each; None where they are too few.
 
     Returns:
-        each label's count and share with an interval that holds for all at once, greatest first; the statistic in
-        words; the probability of counts as uneven or more by chance.
+        each label's count and share with an interval that holds for all at once, greatest first; the test.
     """
-    from expectations.chance import evenness
-
-    statistic, probability = evenness(counts)
+    found = of_counts(counts)
+    if found is None:
+        return None
     total, each = sum(counts), 1 - (1 - confidence) / len(counts)
     rows = [(label, n, share(n, total, each)) for label, n in zip(labels, counts, strict=True)]
-    return (
-        tuple(sorted(rows, key=lambda one: (-one[1], one[0]))),
-        f"chi-square {statistic:,.1f} on {len(counts) - 1} degrees of freedom",
-        probability,
-    )
+    return tuple(sorted(rows, key=lambda one: (-one[1], one[0]))), found

@@ -24,7 +24,7 @@ KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ratio": (("top", "bottom"), ()),
     "compare": (("first", "second"), ()),
     "shares": (("group", "of", "reached"), ("cluster", "members")),
-    "means": (("group", "value"), ()),
+    "means": (("group", "value"), ("count", "deviation")),
     "even": (("label", "count"), ("by",)),
     "ranking": (("label", "count"), ("first", "apart")),
     "concentration": (("value",), ("part",)),
@@ -151,6 +151,11 @@ def _definition(section: Section, project: Project) -> Definition:
             raise FormatError(f'{section.place()}: {what} is of kind "{kind}" and needs a "{key}".')
         if section.get(key) is not None:
             settings[key] = _apart(section, project, what) if key == "apart" else _setting(section, key, kind, what)
+    if kind == "means" and ("count" in settings) != ("deviation" in settings):
+        raise FormatError(
+            f'{section.place()}: {what} names one of "count" and "deviation". A group is told by both: how many it has, '
+            "and their standard deviation."
+        )
     column = next((str(settings[key]) for key in ("value", "label", "count") if isinstance(settings.get(key), str)), "")
     return Definition(
         name=name,

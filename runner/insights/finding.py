@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from expectations.rankings import Comparison
 from expectations.words import duration, figure, percent
 from runner.insights.intervals import Interval
 
@@ -24,6 +25,11 @@ class Test:
 
     statistic: str
     probability: float
+
+    @classmethod
+    def of(cls, found: Comparison) -> Test:
+        """Returns the test of a comparison of groups."""
+        return cls(found.said(), found.probability)
 
 
 @dataclass(frozen=True, slots=True)

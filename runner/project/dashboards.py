@@ -30,7 +30,8 @@ _N_KEYS = {"sum", "value", "query", "of"}
 _PERIOD_KEYS = {"first", "last", "query"}
 _FIELD_KEYS = {"field", "title", "unit", "format"}
 _BOX = ("low", "q1", "median", "q3", "high")
-_NOISE_KEYS = {"count", "of", "error", "low", "high", "p", "below", "expected"}
+_NOISE_KEYS = {"count", "of", "deviation", "error", "low", "high", "p", "below", "expected"}
+_NOISE_ROLES = {"share": {"of"}, "mean": {"of", "deviation"}, "error": {"error"}, "interval": {"low", "high"}}
 # What each mark draws: the channels that it needs, and those and the settings that it may have.
 _NEEDS: Mapping[Mark, tuple[str, ...]] = {
     "line": ("x", "y"),
@@ -101,14 +102,14 @@ class Noise:
 
     Attributes:
         kind: `exact`: no chance is in the values; `count`: they are counts of independent things; `share`: counts of
-            `of`, drawn as shares; `error`: each has a standard error; `interval`: each has its 95 % interval, and a
-            p-value where it has `p`.
-        columns: by role (`of`, `error`, `low`, `high`, `p`) the column that holds it.
+            `of`, drawn as shares; `mean`: means of `of` things with their `deviation`; `error`: each has a standard
+            error; `interval`: each has its 95 % interval, and a p-value where it has `p`.
+        columns: by role (`of`, `deviation`, `error`, `low`, `high`, `p`) the column that holds it.
         below: of p-values, those below are beyond chance.
         expected: of an interval, the value that chance gives.
     """
 
-    kind: Literal["exact", "count", "share", "error", "interval"]
+    kind: Literal["exact", "count", "share", "mean", "error", "interval"]
     columns: Mapping[str, str] = field(default_factory=dict)
     below: float = 0.01
     expected: float | None = None
@@ -492,13 +493,16 @@ def _noise(section: Section, what: str) -> Noise:
     named = f"the noise of {what}"
     if not isinstance(said, Section):
         raise FormatError(
-            f'{section.place("noise")}: {named} is "exact", "count", or a mapping: of, error, or low and high.'
+            f'{section.place("noise")}: {named} is "exact", "count", or a mapping: of, deviation and of, error, or low and high.'
         )
     said.check_keys(_NOISE_KEYS, named)
-    columns = {key: said.text(key, named) for key in ("of", "error", "low", "high", "p") if key in said}
-    kinds = [kind for kind, role in (("share", "of"), ("error", "error"), ("interval", "low")) if role in columns]
-    if len(kinds) != 1 or ("low" in columns) != ("high" in columns):
-        raise FormatError(f"{section.place('noise')}: {named} names one of: of, error, or low and high.")
+    columns = {key: said.text(key, named) for key in ("of", "deviation", "error", "low", "high", "p") if key in said}
+    given = {key for key in columns if key != "p"}
+    kinds = [kind for kind, roles in _NOISE_ROLES.items() if given == roles]
+    if not kinds:
+        raise FormatError(
+            f"{section.place('noise')}: {named} names one of: of, deviation and of, error, or low and high."
+        )
     return Noise(
         kind=cast(Any, kinds[0]),
         columns=columns,

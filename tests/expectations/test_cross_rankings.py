@@ -49,7 +49,6 @@ def test_the_words_of_shares() -> None:
     ("name", "counts", "wholes"),
     [
         ("too few in all", [300, 310, 290], None),
-        ("too few in a group", [4.0] * 500, None),
         ("one group", [5_000], None),
         ("no group", [], None),
         ("shares of nothing", [0, 0], [0, 0]),
@@ -60,6 +59,19 @@ def test_the_words_of_shares() -> None:
 def test_too_few_are_not_judged(name: str, counts: list[float], wholes: list[float] | None) -> None:
     found = ranked(counts, wholes)
     assert (found.level, found.observed) == ("pass", "too few to judge")
+
+
+def test_few_in_each_of_many_groups_are_judged() -> None:
+    rng = np.random.default_rng(9)
+    assert ranked(rng.multinomial(2_000, np.full(500, 1 / 500)).tolist()).level == "warn"
+    assert ranked([8.0] * 250 + [0.0] * 250).level == "pass"
+
+
+def test_a_tiny_group_does_not_keep_the_others_from_being_judged() -> None:
+    found = ranked([100, 330, 1], [1_000, 1_200, 4], min_count=100)
+    assert found.message == (
+        "The 3 groups by state differ by more than chance: chi-square 106 on 1 degree of freedom, p < 0.000001."
+    )
 
 
 def test_unknown_is_no_group() -> None:

@@ -217,7 +217,14 @@ EXACT: Mapping[tuple[str, str], Expected] = {
     ),
     ("payments", "Both in numbers"): lambda marts, _: columns(
         sorted(marts("revenue_by_payment_method"), key=lambda row: (row["order_origin"], -row["revenue"])),
-        "order_origin", "payment_method", "order_count", "customer_count", "revenue", "average_order_value", "order_share", "revenue_share",
+        "order_origin", "payment_method", "order_count", "customer_count", "revenue", "average_order_value", "order_value_deviation", "order_share", "revenue_share",
+    ),
+    ("payments", "Order value by method, in a session"): lambda marts, _: columns(
+        sorted(
+            (row for row in marts("revenue_by_payment_method") if row["order_origin"] == "linked" and row["order_value_deviation"] is not None),
+            key=lambda row: (-row["average_order_value"], row["payment_method"]),
+        ),
+        "payment_method", "average_order_value", "order_value_deviation", "order_count",
     ),
     ("cohorts", "Active users of each cohort"): lambda marts, _: columns(
         sorted(marts("cohorts"), key=lambda row: (row["cohort_month"], row["activity_month"])),

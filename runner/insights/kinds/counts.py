@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from expectations.chance import poisson_tails
 from expectations.words import count, figure, percent
 from runner.insights import columns
 from runner.insights.columns import Unanswerable
-from runner.insights.contrasts import Dispersion, dispersion, poisson_tails, repeated
+from runner.insights.contrasts import Dispersion, dispersion, repeated
 from runner.insights.definition import Definition
 from runner.insights.finding import Finding, Row, Test, Verdict, interval, many, probability
 from runner.insights.intervals import greatest_of_equal
@@ -36,7 +37,10 @@ def ranking(definition: Definition, path: Path, confidence: float) -> Finding:
         raise Unanswerable(f"a ranking needs {LEAST_HOLDERS} {many(definition.each)} with {definition.things}.")
     if (counts < 0).any() or (counts != np.round(counts)).any():
         raise Unanswerable(f'its column "{number}" holds more than counts, and only counts have a known law of chance.')
-    found, first = dispersion(counts), min(int(definition.settings.get("first", 10)), len(counts) // 2)
+    found = dispersion(counts)
+    if found is None:
+        raise Unanswerable(f"it has too few {definition.things} for its {many(definition.each)}.")
+    first = min(int(definition.settings.get("first", 10)), len(counts) // 2)
     again = repeated(counts, first, confidence=confidence)
     low, high = greatest_of_equal(found.holders, found.mean, confidence)
     apart = _without(definition, columns.texts(table, label), counts)
@@ -86,7 +90,7 @@ def ranking(definition: Definition, path: Path, confidence: float) -> Finding:
         method=f"Fisher's index of dispersion against equal Poisson counts; {definition.things} are taken as independent. What "
         "another period would give is simulated from the counts (negative binomial, a fixed seed).",
         tell=tell,
-        tests=tuple(Test(one.statistic, one.probability) for one in (found, apart) if one),
+        tests=tuple(Test.of(one.test) for one in (found, apart) if one),
         label=definition.each,
         columns=("rank", definition.things),
         rows=tuple(
@@ -106,7 +110,7 @@ def _without(definition: Definition, labels: Sequence[str], counts: Floats) -> D
     key = str(apart["key"])
     named = set(columns.texts(columns.read(apart["path"], [key], apart["where"]), key))
     rest = counts[np.asarray([label not in named for label in labels])]
-    if len(rest) == len(counts) or len(rest) < LEAST_HOLDERS or rest.sum() <= 0:
+    if len(rest) == len(counts) or len(rest) < LEAST_HOLDERS:
         return None
     return dispersion(rest)
 

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expectations.rankings import LEAST_EXPECTED, Summary, together
 from expectations.words import count
 from runner.insights import columns
 from runner.insights.columns import Unanswerable
 from runner.insights.contrasts import (
-    LEAST_EXPECTED,
-    LEAST_SIZE,
     Contrast,
     Group,
     compare_means,
     compare_shares,
     design_effect,
+    summaries,
     uneven,
 )
 from runner.insights.definition import Definition
@@ -93,7 +93,7 @@ def shares(definition: Definition, path: Path, confidence: float) -> Finding:
         method=f"Pearson's chi-square that all are alike; each against all others with Newcombe's interval, which holds for "
         f"all at once ({confidence * 100:g} %, Bonferroni).{by}{_pooled(found, definition)}",
         tell=_teller(definition, found, whole, points),
-        tests=(Test(found.statistic, found.probability),),
+        tests=(Test.of(found.test),),
         label=definition.each,
         columns=(definition.things, "share", "against the others, points", "interval"),
         rows=_rows(found, "share"),
@@ -103,34 +103,60 @@ def shares(definition: Definition, path: Path, confidence: float) -> Finding:
 
 
 def means(definition: Definition, path: Path, confidence: float) -> Finding:
-    """Returns whether means differ between groups; each row is one of what is compared."""
-    import numpy as np
+    """Returns whether means differ between groups.
 
-    group, value = definition.column("group"), definition.column("value")
-    table = columns.read(path, [group, value], definition.where)
-    values = columns.numbers(table, value)
-    known = ~np.isnan(values)
-    labels = np.asarray(columns.texts(table, group), dtype=object)[known]
-    values = values[known]
-    found = compare_means(list(labels), values, confidence=confidence) if len(values) > 2 * LEAST_SIZE else None
+    Each row is one of what is compared; with `count` and `deviation` it is that many of a group, with that mean and
+    that sample standard deviation.
+    """
+    given = _given(definition, path) if "count" in definition.settings else _measured(definition, path)
+    known = [one for one in given.values() if one.size > 0]
+    found = compare_means(given, confidence=confidence) if len(known) > 1 else None
     if found is None:
         raise Unanswerable("there are no two groups that are large enough to be compared.")
+    size = f"{count(sum(one.size for one in known))} {definition.things}"
     whole = (
-        f"{capital(definition.called)} is {amount(found.overall.value, definition.unit)} on average over {count(len(values))} "
-        f"{definition.things} ({interval(confidence)} {between(found.overall, definition.unit)})."
+        f"{capital(definition.called)} is {amount(found.overall.value, definition.unit)} on average over {size} "
+        f"({interval(confidence)} {between(found.overall, definition.unit)})."
     )
     return Finding(
-        size=f"{count(len(values))} {definition.things}",
+        size=size,
         method=f"An F test that all means are alike; each against all others by Welch's t, with intervals that hold for all "
-        f"at once ({confidence * 100:g} %, Bonferroni).{_pooled(found, definition)}",
+        f"at once ({confidence * 100:g} %, Bonferroni).{_pooled(found, definition)} "
+        f"{capital(definition.things)} are taken as independent of each other.",
         tell=_teller(definition, found, whole, lambda gap: signed(gap, definition.unit)),
-        tests=(Test(found.statistic, found.probability),),
+        tests=(Test.of(found.test),),
         label=definition.each,
         columns=(definition.things, "mean", "against the others", "interval"),
         rows=_rows(found, definition.unit),
         is_drawn=True,
         null=0.0,
     )
+
+
+def _measured(definition: Definition, path: Path) -> dict[str, Summary]:
+    """Returns what each group's rows come to."""
+    import numpy as np
+
+    group, value = definition.column("group"), definition.column("value")
+    table = columns.read(path, [group, value], definition.where)
+    values = columns.numbers(table, value)
+    known = ~np.isnan(values)
+    return summaries(list(np.asarray(columns.texts(table, group), dtype=object)[known]), values[known])
+
+
+def _given(definition: Definition, path: Path) -> dict[str, Summary]:
+    """Returns each group as its rows say it: how many, their mean and their standard deviation, none of a single one."""
+    import numpy as np
+
+    names = [definition.column(key) for key in ("group", "count", "value", "deviation")]
+    table = columns.read(path, names, definition.where)
+    sizes, values, deviations = (np.nan_to_num(columns.numbers(table, name)) for name in names[1:])
+    rows: dict[str, list[Summary]] = {}
+    for label, n, mean, deviation in zip(columns.texts(table, names[0]), sizes, values, deviations, strict=True):
+        if n > 0:
+            squares = float((n - 1) * deviation**2)
+            rows.setdefault(label, []).append(Summary(size=float(n), mean=float(mean), squares=squares))
+    return {label: together(parts) for label, parts in rows.items()}
 
 
 def even(definition: Definition, path: Path, confidence: float) -> Finding:
@@ -148,12 +174,12 @@ def even(definition: Definition, path: Path, confidence: float) -> Finding:
         for name, n, of in zip(names, numbers, parts, strict=True):
             if of == part:
                 counts[name] = counts.get(name, 0.0) + float(n)
-        if len(counts) < 2 or sum(counts.values()) < 5 * len(counts):
+        told = uneven(list(counts), list(counts.values()), confidence=confidence)
+        if told is None:
             raise Unanswerable(
                 f"{part or 'the whole'} has too few {definition.things} for its {many(definition.each)}."
             )
-        rows, statistic, probability = uneven(list(counts), list(counts.values()), confidence=confidence)
-        found.append((part, rows, Test(statistic, probability)))
+        found.append((part, told[0], Test.of(told[1])))
 
     def tell(verdicts: Sequence[Verdict]) -> list[str]:
         return [
@@ -320,4 +346,4 @@ def _limits(difference: Interval, unit: str) -> str:
 
 
 def _pooled(found: Contrast, definition: Definition) -> str:
-    return f" {found.pooled} {many(definition.each)} too small for it are taken together." if found.pooled else ""
+    return f" {found.pooled} {many(definition.each)} too small for it are taken together." if found.pooled > 1 else ""

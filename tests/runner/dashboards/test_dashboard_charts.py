@@ -15,11 +15,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from expectations.rankings import Summary
 from runner.dashboards.answers import Answer, Answers
 from runner.dashboards.panel import Made, make_panel
 from runner.dashboards.picture import day_ticks, ticks
 from runner.dashboards.rankings import judge
 from runner.dashboards.values import as_csv, exact, short, with_unit
+from runner.insights.contrasts import compare_means, uneven
 from runner.jinja.settings import SettingsRenderer
 from runner.project.dashboards import Field, Noise, Panel, read_dashboards
 
@@ -262,8 +264,41 @@ def test_shares_are_held_against_the_common_one() -> None:
     assert same.has_order is False and same.middle == pytest.approx(0.105)
     other = judge([0.30, 0.11, 0.105], sure("share", of="n"), {"of": [1000.0, 1000.0, 1000.0]}, of="devices")
     assert other.has_order is True
+    tiny = judge([0.30, 0.11, 0.5], sure("share", of="n"), {"of": [1000.0, 1000.0, 2.0]}, of="devices")
+    assert tiny.has_order is True and tiny.high[2] == pytest.approx(0.905, abs=0.001)
     few = judge([0.5, 0.25], sure("share", of="n"), {"of": [2.0, 4.0]}, of="devices")
     assert (few.has_order, few.words) == (None, "2 devices are too few, or too small, to tell their order from chance.")
+
+
+def test_means_have_students_interval_and_one_alone_has_none() -> None:
+    noise, columns = sure("mean", deviation="sd", of="n"), {"deviation": [2.0, 2.0, 0.0], "of": [16.0, 25.0, 1.0]}
+    same = judge([10.0, 10.5, 11.0], noise, columns, of="methods")
+    assert same.has_order is False
+    assert same.words == (
+        "Read no order into this: 3 methods differ by no more than chance makes them differ (F 0.364 on 2 and 39 degrees "
+        "of freedom, p = 0.697). With other data of the same shop the order would be another."
+    )
+    assert same.low == pytest.approx([10 - 2.13145 * 0.5, 10.5 - 2.0639 * 0.4, None], abs=0.001)
+    other = judge([10.0, 14.0, 11.0], noise, columns, of="methods")
+    assert (other.has_order, other.together) == (True, 2)
+
+
+def test_a_panel_and_the_report_judge_alike() -> None:
+    counts = [400, 300, 200, 100]
+    report = uneven(list("abcd"), counts)
+    assert report is not None
+    assert report[1].told() in judge(counts, sure("count"), {}, of="products").words
+    means = compare_means({name: Summary(size=n, mean=m, squares=(n - 1) * 4.0) for name, n, m in (("a", 16, 10.0), ("b", 25, 14.0))})  # fmt: skip
+    assert means is not None
+    panel = judge([10.0, 14.0], sure("mean", deviation="sd", of="n"), {"deviation": [2.0] * 2, "of": [16, 25]}, of="x")
+    assert means.test.told() in panel.words
+
+
+def test_who_is_first_is_told_from_all_pairs() -> None:
+    counts = [130] + [100] * 20 + [40]
+    found = judge(counts, sure("count"), {}, of="products")
+    assert (found.has_order, found.together) == (True, 21)  # 130 and 100 alone would be told apart: z = 1.98
+    assert found.words.endswith("The first 21 cannot be told apart: the first is ahead of them by no more than chance.")
 
 
 def test_intervals_are_the_exact_ones() -> None:

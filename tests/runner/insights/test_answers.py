@@ -71,6 +71,8 @@ def test_every_kind_can_be_computed() -> None:
          'report.yml:1: "reached" of insight "a" has an unknown key "were". Did you mean "where"?'),
         ("insights: [{name: a, kind: distribution, model: totals, value: v, where: {a: {b: 1}}}]",
          'report.yml:1: "where" of insight "a" gives each column a value or a list of them.'),
+        ("insights: [{name: a, kind: means, model: totals, group: g, value: v, deviation: d}]",
+         'report.yml:1: insight "a" names one of "count" and "deviation". A group is told by both: how many it has, and their standard deviation.'),
         ("period: {model: totals, from: a, til: b}",
          'report.yml:1: the period has an unknown key "til". Known keys: from, model, to.'),
     ],
@@ -151,7 +153,7 @@ def test_groups_alike_are_not_ranked(write: Write, tiny: dict[str, str]) -> None
     visits = _visits({"phone": (50, 400), "desk": (56, 400), "tablet": (52, 400)})
     [found] = told(project_with(write, tiny, DEVICES, {"visits": visits}))
     assert found.sentences[1].startswith(
-        "No device can be told apart from the others: differences like these are what chance gives (chi-square 0.4 on 2 "
+        "No device can be told apart from the others: differences like these are what chance gives (chi-square 0.408 on 2 "
         "degrees of freedom, p = 0.82). The largest: desk 14 %, +1.3 percentage points against the others (interval \N{MINUS SIGN}3.5 to +6.6)."
     )
     assert not found.is_signal
@@ -233,6 +235,30 @@ def test_pairs_are_consistent_with_chance_or_not(write: Write, tiny: dict[str, s
         "Of 3 pairs, 1 occurs together more often than chance gives, each with all pairs counted. The clearest: x with y, 30 "
         "baskets where chance gives 3, lift 10 ("
     )
+
+
+def test_means_of_rows_and_of_groups_that_say_their_spread_are_the_same(write: Write, tiny: dict[str, str]) -> None:
+    rows = "- {name: rows, kind: means, model: orders, group: method, value: paid, called: order value, things: orders}"
+    said = rows.replace("name: rows", "name: said").replace("model: orders", "model: methods")
+    report = f"insights:\n{rows}\n{said[:-1]}, count: n, deviation: sd}}"
+    generator = np.random.default_rng(5)
+    drawn = {"card": generator.normal(100, 30, 200), "gift": generator.normal(80, 30, 60), "late": np.array([70.0])}
+    orders = {
+        "method": [name for name, paid in drawn.items() for _ in paid],
+        "paid": np.concatenate(list(drawn.values())),
+    }
+    methods = {
+        "method": list(drawn),
+        "paid": [paid.mean() for paid in drawn.values()],
+        "n": [len(paid) for paid in drawn.values()],
+        "sd": [paid.std(ddof=1) if len(paid) > 1 else None for paid in drawn.values()],
+    }
+    one, other = told(project_with(write, tiny, report, {"orders": orders, "methods": methods}))
+    assert one.sentences == other.sentences
+    assert one.finding is not None and other.finding is not None
+    assert [row.said for row in one.finding.rows] == [row.said for row in other.finding.rows]
+    assert other.sentences[1].startswith("It differs between the 2 methods by more than chance gives (F ")
+    assert "gift 81" in other.sentences[2]
 
 
 def test_two_populations_are_compared(write: Write, tiny: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from expectations.chance import poisson_tails
 from runner.insights.contrasts import (
     compare_means,
     compare_shares,
@@ -12,8 +13,8 @@ from runner.insights.contrasts import (
     design_effect,
     dispersion,
     holm,
-    poisson_tails,
     repeated,
+    summaries,
     uneven,
 )
 
@@ -31,8 +32,8 @@ def test_shares_by_hand() -> None:
     found = compare_shares(["a", "b"], [30, 10], [100, 100])
     assert found is not None
     # 200 (30 * 90 - 70 * 10)^2 / (40 * 160 * 100 * 100) = 12.5
-    assert found.statistic == "chi-square 12.5 on 1 degree of freedom"
-    assert found.probability == pytest.approx(0.000407, rel=1e-2)
+    assert found.test.said() == "chi-square 12.5 on 1 degree of freedom"
+    assert found.test.probability == pytest.approx(0.000407, rel=1e-2)
     assert [(one.label, one.value.value, round(one.difference.value, 6)) for one in found.groups] == [
         ("a", 0.3, 0.2),
         ("b", 0.1, -0.2),
@@ -61,19 +62,20 @@ def test_a_design_effect_is_that_of_clusters_that_are_alike_within() -> None:
 def test_means_by_hand() -> None:
     labels = ["a"] * 10 + ["b"] * 10
     values = np.array([1.0, 3.0] * 5 + [2.0, 4.0] * 5)
-    found = compare_means(labels, values)
+    found = compare_means(summaries(labels, values))
     assert found is not None
-    assert found.statistic == "F 4.50 on 1 and 18 degrees of freedom"  # 5 / (20 / 18)
+    assert found.test.said() == "F 4.5 on 1 and 18 degrees of freedom"  # 5 / (20 / 18)
     assert [(one.label, one.value.value) for one in found.groups] == [("b", 3.0), ("a", 2.0)]
-    pooled = compare_means([*labels, *["c"] * 3, *["d"] * 4], np.append(values, [2.0] * 7))
+    pooled = compare_means(summaries([*labels, *["c"] * 3, *["d"] * 4], np.append(values, [2.0] * 7)))
     assert pooled is not None
     assert (pooled.pooled, [one.size for one in pooled.groups if "together" in one.label]) == (2, [7.0])
 
 
 def test_dispersion_by_hand() -> None:
     found = dispersion(np.array([4.0, 8.0, 6.0, 2.0]))
+    assert found is not None
     assert (found.mean, found.index) == (5, pytest.approx(20 / 3 / 5))
-    assert found.statistic == "chi-square 4 on 3 degrees of freedom"
+    assert found.test.said() == "chi-square 4 on 3 degrees of freedom"
     assert found.real == pytest.approx(0.25)
 
 
@@ -83,10 +85,11 @@ def test_poisson_tails_by_hand() -> None:
 
 
 def test_uneven_counts_come_greatest_first() -> None:
-    rows, statistic, probability = uneven(["a", "b", "c"], [10, 30, 20])
-    assert [(label, n) for label, n, _ in rows] == [("b", 30), ("c", 20), ("a", 10)]
-    assert statistic == "chi-square 10.0 on 2 degrees of freedom"
-    assert probability == pytest.approx(np.exp(-5))
+    found = uneven(["a", "b", "c"], [10, 30, 20])
+    assert found is not None
+    assert [(label, n) for label, n, _ in found[0]] == [("b", 30), ("c", 20), ("a", 10)]
+    assert found[1].said() == "chi-square 10 on 2 degrees of freedom"
+    assert uneven(["a", "b", "c"], [1, 2, 3]) is None
 
 
 def test_a_line_is_found_and_weekdays_too() -> None:
@@ -110,15 +113,17 @@ def test_a_constant_course_has_no_slope() -> None:
 def test_what_is_alike_is_called_different_no_more_often_than_said() -> None:
     generator = np.random.default_rng(7)
     days = np.arange(20_000, 20_088)
-    called = dict.fromkeys(("shares", "clustered", "means", "counts", "even", "course", "weekdays"), 0)
+    called = dict.fromkeys(("shares", "clustered", "means", "counts", "course", "weekdays"), 0)
     for _ in range(RUNS):
         trials = np.array([120, 300, 80, 60])
         shares = compare_shares(list("abcd"), generator.binomial(trials, 0.2), trials)
-        called["shares"] += shares is not None and shares.probability < 0.05
-        means = compare_means(list(np.repeat(list("abc"), [15, 40, 120])), generator.lognormal(sigma=1, size=175))
-        called["means"] += means is not None and means.probability < 0.05
-        called["counts"] += dispersion(generator.poisson(6, 80).astype(float)).probability < 0.05
-        called["even"] += uneven(list("abcdef"), generator.multinomial(500, [1 / 6] * 6).tolist())[2] < 0.05
+        called["shares"] += shares is not None and shares.test.probability < 0.05
+        means = compare_means(
+            summaries(list(np.repeat(list("abc"), [15, 40, 120])), generator.lognormal(sigma=1, size=175))
+        )
+        called["means"] += means is not None and means.test.probability < 0.05
+        counts = dispersion(generator.poisson(6, 80).astype(float))
+        called["counts"] += counts is not None and counts.test.probability < 0.05
         line = course(days, generator.poisson(11, 88).astype(float))
         called["course"] += line.probability < 0.05
         called["weekdays"] += line.weekdays_probability < 0.05
@@ -146,7 +151,7 @@ def _clustered(generator: np.random.Generator) -> int:
 
         totals = [[float(part[device == kind].sum()) for kind in range(3)] for part in (bought, sessions)]
         found = compare_shares(["0", "1", "2"], totals[0], totals[1], effect=effect)
-        called += found is not None and found.probability < 0.05
+        called += found is not None and found.test.probability < 0.05
     return called
 
 
