@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,7 @@ from runner.dashboards.lines import place_axis, place_value, rule_layers, value_
 from runner.dashboards.picture import (
     COLORS,
     LABEL,
+    MIDDLE,
     TEXT,
     Drawing,
     Size,
@@ -23,11 +25,11 @@ from runner.dashboards.picture import (
     ticks,
 )
 from runner.dashboards.rankings import Signal, judge
-from runner.dashboards.values import axis_title, exact, kind_of, number_of, short, with_unit
+from runner.dashboards.values import axis_title, exact, kind_of, names_of, number_of, short, with_unit
 from runner.errors import ProjectError
 from runner.project.dashboards import Chart, Field
 
-_ROW = 27  # px of a horizontal bar with its gap
+_ROW, _ROW_OF_TWO = 27, 36  # px of a horizontal bar with its gap, where its name is of one line, and of two
 _AROUND = 58  # px of the axis below and of what stands above
 
 
@@ -59,7 +61,7 @@ def draw_bars(chart: Chart, answer: Answer) -> Drawing:
     days = not lies and kind_of(answer.columns[name.name]) == "time"
     rows = [_row(bar, value, groups, lies=lies, days=days) for bar in bars]
     beside = 1 if stacked or len(groups) < 2 else len(groups)
-    height = len(names) * max(_ROW, 15 * beside + 8) + _AROUND if lies else None
+    height = len(names) * max(_row_height(names), 15 * beside + 8) + _AROUND if lies else None
 
     def make(size: Size) -> Any:
         import altair as alt
@@ -80,7 +82,9 @@ def draw_bars(chart: Chart, answer: Answer) -> Drawing:
             mark["size"] = max(1.5, 0.72 * (size.width - 70) / _slots(answer.columns[name.name]))
         layers = [base.mark_bar(**mark).encode(**encoded, **beside_of)]
         if chart.rule:
-            layers += rule_layers(chart.rule, axis="x" if lies else "y", title=cut(chart.rule[1], size.width * 0.6))
+            layers += rule_layers(
+                chart.rule[0], axis="x" if lies else "y", title=cut(chart.rule[1], size.width * 0.6), scale=scale
+            )
         return alt.layer(*layers)
 
     legend = tuple(Swatch(color=number, title=title) for number, title in enumerate(groups, 1))
@@ -107,11 +111,12 @@ def _groups(chart: Chart, answer: Answer) -> list[str]:
 
 
 def _bars(answer: Answer, name: Field, value: Field, groups: Sequence[str]) -> tuple[list[_Bar], int]:
-    names, given = answer.column(name.name, name.place), answer.column(value.name, value.place)
+    places, given = answer.column(name.name, name.place), answer.column(value.name, value.place)
+    names = names_of(places)
     numbers = [number_of(one, value) for one in given]
     colors = _colors(answer, groups)
     found = [
-        _Bar(name=exact(names[row]), place=names[row], value=number, given=given[row], group=colors[row])
+        _Bar(name=names[row], place=places[row], value=number, given=given[row], group=colors[row])
         for row, number in enumerate(numbers)
         if number is not None
     ]
@@ -166,13 +171,31 @@ def across(scale: Ticks, field: Field, size: Size, *, column: str = "x", stack: 
 
 
 def down(names: Sequence[str], field: Field, size: Size) -> Any:
-    """Returns a vertical axis of names in their order; long ones are cut to what fits."""
+    """Returns a vertical axis of names in their order; long ones stand on two lines, each cut to what fits."""
     import altair as alt
 
-    limit = min(letters(names) + 4, size.width * (0.38 if size.width < 500 else 0.3))
+    most = size.width * (0.38 if size.width < 500 else 0.3)
+    lines = {name: two_lines(name) for name in names if letters([name]) > most}
+    limit = min(max(letters(lines.get(name, [name])) for name in names) + 4, most)
     room = limit * 1.1 + 6  # the reader's letters may be wider than those that this was laid out with
-    axis = alt.Axis(title=None, labelLimit=limit, minExtent=room, domain=False, ticks=False, labelPadding=6)
+    broken = {"labelExpr": f"({json.dumps(lines)})[datum.label] || datum.label"} if lines else {}
+    axis = alt.Axis(title=None, labelLimit=limit, minExtent=room, domain=False, ticks=False, labelPadding=6, **broken)
     return alt.Y("y:N", sort=list(names), axis=axis)
+
+
+def two_lines(name: str) -> list[str]:
+    """Returns a long name in two lines: broken after its "+" where it is a pair, else at the space nearest its middle."""
+    spaces = [place for place, letter in enumerate(name) if letter == " "]
+    if not spaces:
+        return [name]
+    pair = name.find(" + ")
+    place = pair + 2 if pair > 0 else min(spaces, key=lambda one: abs(one - len(name) / 2))
+    return [name[:place], name[place + 1 :]]
+
+
+def _row_height(names: Sequence[str]) -> int:
+    """Returns the height of a horizontal bar with its gap, in px: higher where names may stand on two lines."""
+    return _ROW_OF_TWO if letters(names) > MIDDLE.width * 0.38 else _ROW
 
 
 def _ends(bars: Sequence[_Bar], value: Field, groups: Sequence[str]) -> str:
@@ -245,9 +268,10 @@ def draw_ranking(chart: Chart, answer: Answer) -> Drawing:
             )
             layers.append(rule.encode(x=alt.X("low:Q"), x2="high:Q"))
         if middle is not None:
-            layers += rule_layers((middle, ""), axis="x", title=f"by chance {short(middle)}")
+            words = f"by chance {short(middle)}{' %' if value.format == 'percent' else ''}"
+            layers += rule_layers(middle, axis="x", title=words, scale=scale)
         elif chart.rule:
-            layers += rule_layers(chart.rule, axis="x", title=chart.rule[1])
+            layers += rule_layers(chart.rule[0], axis="x", title=chart.rule[1], scale=scale)
         return alt.layer(*layers)
 
     first = f"Of {len(bars):,}, the {'first' if signal.beyond else 'greatest'}: " + "; ".join(
@@ -265,7 +289,7 @@ def draw_ranking(chart: Chart, answer: Answer) -> Drawing:
         sentence=f"{'Values with intervals' if points else 'Ranking'} of {axis_title(value)} by {name.title}. {first}. {signal.words}".strip(),
         notes=notes if points or not signal.words else (signal.words, *notes),
         notice=signal.words if points else "",
-        height=len(shown) * _ROW + _AROUND,
+        height=len(shown) * _row_height(names) + _AROUND,
     )
 
 

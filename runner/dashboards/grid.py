@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Any
 
 from runner.dashboards.answers import Answer
 from runner.dashboards.picture import LABEL, Drawing, Size, Swatch, letters, ticks
-from runner.dashboards.values import axis_title, exact, kind_of, number_of, short, with_unit
+from runner.dashboards.values import axis_title, kind_of, names_of, number_of, short, with_unit
 from runner.project.dashboards import Chart
 
 _CLASSES = 6
@@ -16,7 +17,7 @@ _DARK_TEXT = 3  # classes up to which dark words are legible on light ones, and 
 
 
 def draw_grid(chart: Chart, answer: Answer) -> Drawing:
-    """Returns a heat map: cells by two columns, coloured in six equal steps, their numbers in them where they fit."""
+    """Returns a heat map: cells by two columns, coloured in up to six equal steps, their numbers in them where they fit."""
     x, y, color = (chart.fields(name)[0] for name in ("x", "y", "color"))
     across, down = answer.column(x.name, x.place), answer.column(y.name, y.place)
     given = answer.column(color.name, color.place)
@@ -25,9 +26,8 @@ def draw_grid(chart: Chart, answer: Answer) -> Drawing:
     if not known:
         return Drawing(make=None, sentence="There is nothing to draw: the query gave no number.")
     columns, rows = _names(across), _names(down)
-    scale = ticks(known, _CLASSES, zero=False)
-    low, high = scale.values[0], scale.values[-1]
-    classes = [None if value is None else _class(value, low, high) for value in values]
+    edges = _edges(known)
+    classes = [None if value is None else _class(value, edges) for value in values]
     cells = [
         {
             "x": columns[across[row]],
@@ -45,7 +45,7 @@ def draw_grid(chart: Chart, answer: Answer) -> Drawing:
     def make(size: Size) -> Any:
         import altair as alt
 
-        left = min(letters(list(rows.values())), size.width * 0.35)
+        left = min(letters(list(rows.values())) * 1.1 + 6, size.width * 0.35)
         room = (size.width - left - 30) / max(1, len(columns))
         shown = _thinned(list(columns.values()), (size.width - left - 30))
         base = alt.Chart(alt.Data(values=cells)).encode(
@@ -57,7 +57,7 @@ def draw_grid(chart: Chart, answer: Answer) -> Drawing:
             y=alt.Y(
                 "y:N",
                 sort=list(rows.values()),
-                axis=alt.Axis(title=None, labelLimit=left + 4, domain=False, ticks=False),
+                axis=alt.Axis(title=None, labelLimit=left, minExtent=left, domain=False, ticks=False, labelPadding=6),
             ),
         )
         palette = alt.Scale(
@@ -74,10 +74,9 @@ def draw_grid(chart: Chart, answer: Answer) -> Drawing:
                 layers.append(text.encode(text="t:N", description=alt.value("")))
         return alt.layer(*layers)
 
-    step = (high - low) / _CLASSES
     legend = tuple(
-        Swatch(color=number, title=f"{short(low + (number - 1) * step)} to {short(low + number * step)}", kind="heat")
-        for number in range(1, _CLASSES + 1)
+        Swatch(color=_color(number, len(edges) - 1), title=f"{short(low)} to {short(high)}", kind="heat")
+        for number, (low, high) in enumerate(itertools.pairwise(edges))
     )
     most, least = max(known), min(known)
     return Drawing(
@@ -90,17 +89,28 @@ def draw_grid(chart: Chart, answer: Answer) -> Drawing:
 
 
 def _names(values: Sequence[Any]) -> dict[Any, str]:
-    """Returns the words of each value in order: months as such, days and numbers rising, names as they come."""
+    """Returns the words of each value in order: days and numbers rising, names as they come."""
     kept = list(dict.fromkeys(values))
     if kind_of(values) in ("time", "number"):
         kept = sorted(one for one in kept if one is not None) + ([None] if None in kept else [])
-    days = [value for value in kept if value is not None]
-    months = kind_of(values) == "time" and all(value.day == 1 and not isinstance(value, datetime) for value in days)
-    return {value: value.strftime("%Y-%m") if months and isinstance(value, date) else exact(value) for value in kept}
+    return dict(zip(kept, names_of(kept), strict=True))
 
 
-def _class(value: float, low: float, high: float) -> int:
-    return min(_CLASSES, 1 + int((value - low) / (high - low) * _CLASSES)) if high > low else 1
+def _edges(values: Sequence[float]) -> tuple[float, ...]:
+    """Returns round numbers that classes lie between, `_CLASSES` of them at most."""
+    found = (ticks(values, number, zero=False).values for number in range(_CLASSES, 0, -1))
+    return next(edges for edges in found if len(edges) <= _CLASSES + 1)
+
+
+def _class(value: float, edges: Sequence[float]) -> int:
+    """Returns the colour of the class that a value is in; the greatest class holds its upper edge."""
+    place = bisect.bisect_right(edges, value) - 1
+    return _color(min(place, len(edges) - 2), len(edges) - 1)
+
+
+def _color(number: int, classes: int) -> int:
+    """Returns the colour of a class by its number from 0: the lightest and the darkest are always used."""
+    return 1 + round(number * (_CLASSES - 1) / max(1, classes - 1))
 
 
 def _thinned(names: list[str], width: float) -> list[str]:

@@ -125,7 +125,7 @@ def draw_lines(chart: Chart, answer: Answer) -> Drawing:
             )
             layers.append(points.encode(description=alt.Description("l:N"), **_on_top(chart)))
         if chart.rule:
-            layers += rule_layers(chart.rule, axis="y", title=cut(chart.rule[1], size.width * 0.6))
+            layers += rule_layers(chart.rule[0], axis="y", title=cut(chart.rule[1], size.width * 0.6), scale=scale)
         return alt.layer(*layers)
 
     legend = tuple(
@@ -189,15 +189,16 @@ def value_axis(scale: Ticks, *, stack: Any = None) -> Any:
     )
 
 
-def rule_layers(rule: tuple[float, str], *, axis: str, title: str) -> list[Any]:
-    """Returns a dashed line at a value, with its words."""
+def rule_layers(value: float, *, axis: str, title: str, scale: Ticks) -> list[Any]:
+    """Returns a dashed line at a value, with its words; on a horizontal axis, these go where there is more room."""
     import altair as alt
 
-    value, words = rule
-    base = alt.Chart(alt.Data(values=[{"r": value, "l": f"{LABEL}{words or 'line'}: {value:,g}"}]))
+    ends = scale.domain
+    side = "right" if axis == "x" and value > (ends[0] + ends[1]) / 2 else "left"
+    base = alt.Chart(alt.Data(values=[{"r": value}]))
     line: dict[str, Any] = {axis: alt.datum(value)}
     at = {"x": alt.value(4)} if axis == "y" else {"y": alt.value(0)}
-    text = base.mark_text(align="left", dy=-3, baseline="bottom", color=TEXT)
+    text = base.mark_text(align=side, dy=-3, baseline="bottom", color=TEXT)
     return [
         base.mark_rule(strokeDash=[4, 3], color=TEXT, strokeWidth=1.2).encode(**line),
         text.encode(text=alt.value(title), **line, **at),

@@ -148,7 +148,7 @@ def _pictures(
 ) -> tuple[tuple[int, str], ...]:
     if drawing.make is None:
         return ()
-    title = _vertical_title(chart)
+    title = _vertical_title(chart, answer)
     asked = [answer.digest, panel.title, repr(_unplaced(chart)), panel.width, drawing.sentence, title, _program()]
     digest = hashlib.blake2b("\n".join(asked).encode(), digest_size=8).hexdigest()
     path = None if kept is None or not answer.digest else kept / f"{answer.digest}.{digest}.json"
@@ -184,10 +184,11 @@ def _program() -> str:
     return hashlib.blake2b(b"".join(path.read_bytes() for path in sorted(here.glob("*.py"))), digest_size=8).hexdigest()
 
 
-def _vertical_title(chart: Chart) -> str:
+def _vertical_title(chart: Chart, answer: Answer) -> str:
     """Returns the words above a chart: what its vertical axis holds, where that is numbers."""
     y = chart.fields("y")
-    if chart.mark in ("line", "area", "point") and y:
+    stands = chart.mark == "bar" and kind_of(answer.columns[y[0].name]) == "number"
+    if (stands or chart.mark in ("line", "area", "point")) and y:
         return axis_title(y[0]) if len(y) == 1 else "%" if y[0].format == "percent" else y[0].unit
     if chart.mark == "histogram":
         return axis_title(y[0]) if y else "rows"
@@ -215,7 +216,20 @@ def _heading(name: str, fields: Mapping[str, Field]) -> str:
 
 def _cells(values: Sequence[Any], field: Field | None) -> list[Cell]:
     is_number = kind_of(values) == "number"
-    return [Cell(shown=exact(value, field), raw=raw(value), is_number=is_number) for value in values]
+    told = [exact(value, field) for value in values]
+    if is_number and field is not None and field.format == "percent":
+        told = _aligned(values, told)
+    return [Cell(shown=shown, raw=raw(value), is_number=is_number) for shown, value in zip(told, values, strict=True)]
+
+
+def _aligned(values: Sequence[Any], told: Sequence[str]) -> list[str]:
+    """Returns shares with as many digits each as the longest of them needs, two at most; of the smallest all of theirs."""
+    digits = min(2, max((len(text.removesuffix(" %").partition(".")[2]) for text in told), default=0))
+    return [
+        text if value is None or not text.endswith(" %") or 0 < abs(value) * 100 < 0.5 * 10**-digits
+        else f"{float(value) * 100:,.{digits}f} %"
+        for text, value in zip(told, values, strict=True)
+    ]  # fmt: skip
 
 
 def _tiles(chart: Chart, answer: Answer) -> list[Tile]:

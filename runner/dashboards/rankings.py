@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from expectations.rankings import Comparison, Summary, of_counts, of_estimates, of_means, of_shares, parts
+from expectations.rankings import MOST_P, Comparison, Summary, of_counts, of_estimates, of_means, of_shares, parts
 from expectations.words import count, figure
 from runner.insights.contrasts import mean_of
 from runner.insights.intervals import normal_quantile, share
@@ -98,8 +98,8 @@ def _told(
         return Signal(has_order=None, low=low, high=high, words=words)
     if not found.has_signal:
         words = (
-            f"Read no order into this: {_many(values, of)} differ by no more than chance makes them differ "
-            f"({found.told()}). With other data of the same shop the order would be another."
+            f"Read no order into this: chance alone can make {_many(values, of)} differ as they do ({found.told()}, above "
+            f"{figure(MOST_P)}). With other data of the same shop the order may be another."
         )
         return Signal(has_order=False, low=low, high=high, words=words, middle=found.middle)
     together = _together(values, errors)

@@ -63,7 +63,7 @@ def draw_histogram(chart: Chart, answer: Answer) -> Drawing:
         )
         layers = [base.mark_bar(color=COLORS[0], binSpacing=1)]
         if chart.rule:
-            layers += rule_layers(chart.rule, axis="x", title=cut(chart.rule[1], size.width * 0.6))
+            layers += rule_layers(chart.rule[0], axis="x", title=cut(chart.rule[1], size.width * 0.6), scale=along)
         return alt.layer(*layers)
 
     most = max(bins, key=lambda one: one.number)
@@ -142,7 +142,7 @@ def draw_boxes(chart: Chart, answer: Answer) -> Drawing:
         median = base.mark_tick(color="var(--card)", size=22, thickness=2.5).encode(x="median:Q")
         layers = [whisker, *ends, box, median]
         if chart.rule:
-            layers += rule_layers(chart.rule, axis="x", title=cut(chart.rule[1], size.width * 0.6))
+            layers += rule_layers(chart.rule[0], axis="x", title=cut(chart.rule[1], size.width * 0.6), scale=scale)
         return alt.layer(*layers)
 
     return Drawing(

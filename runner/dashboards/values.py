@@ -87,6 +87,13 @@ def short(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def names_of(values: Sequence[Any]) -> list[str]:
+    """Returns values as names: days as months where all of them are the first of one."""
+    known = [value for value in values if value is not None]
+    months = kind_of(known) == "time" and all(value.day == 1 and not isinstance(value, datetime) for value in known)
+    return [value.strftime("%Y-%m") if months and value is not None else exact(value) for value in values]
+
+
 def raw(value: Any) -> str:
     """Returns a value as a program reads it: of numbers all digits, of days their ISO form, of null nothing."""
     if value is None:

@@ -216,8 +216,11 @@ EXACT: Mapping[tuple[str, str], Expected] = {
         marts("session_durations"), "duration_seconds", int(shown[0][1]), 40
     ),
     ("payments", "Both in numbers"): lambda marts, _: columns(
-        sorted(marts("revenue_by_payment_method"), key=lambda row: (row["order_origin"], -row["revenue"])),
-        "order_origin", "payment_method", "order_count", "customer_count", "revenue", "average_order_value", "order_value_deviation", "order_share", "revenue_share",
+        [
+            row | {"origin": "in a session" if row["order_origin"] == "linked" else "outside of one"}
+            for row in sorted(marts("revenue_by_payment_method"), key=lambda row: (row["order_origin"], -row["revenue"]))
+        ],
+        "origin", "payment_method", "order_count", "customer_count", "revenue", "average_order_value", "order_value_deviation", "order_share", "revenue_share",
     ),
     ("payments", "Order value by method, in a session"): lambda marts, _: columns(
         sorted(

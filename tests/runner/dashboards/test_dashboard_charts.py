@@ -17,6 +17,7 @@ import pytest
 
 from expectations.rankings import Summary
 from runner.dashboards.answers import Answer, Answers
+from runner.dashboards.bars import two_lines
 from runner.dashboards.panel import Made, make_panel
 from runner.dashboards.picture import day_ticks, ticks
 from runner.dashboards.rankings import judge
@@ -275,8 +276,8 @@ def test_means_have_students_interval_and_one_alone_has_none() -> None:
     same = judge([10.0, 10.5, 11.0], noise, columns, of="methods")
     assert same.has_order is False
     assert same.words == (
-        "Read no order into this: 3 methods differ by no more than chance makes them differ (F 0.364 on 2 and 39 degrees "
-        "of freedom, p = 0.697). With other data of the same shop the order would be another."
+        "Read no order into this: chance alone can make 3 methods differ as they do (F 0.364 on 2 and 39 degrees of "
+        "freedom, p = 0.697, above 0.01). With other data of the same shop the order may be another."
     )
     assert same.low == pytest.approx([10 - 2.13145 * 0.5, 10.5 - 2.0639 * 0.4, None], abs=0.001)
     other = judge([10.0, 14.0, 11.0], noise, columns, of="methods")
@@ -347,9 +348,52 @@ def test_all_values_are_judged_and_the_first_are_shown(tmp_path: Path) -> None:
     chart = "{mark: ranking, x: n, y: product, noise: count, limit: 3}"
     counts = [100 + number % 7 for number in range(50)]
     found = made(tmp_path, chart, n=counts, product=[f"p{number}" for number in range(50)])
-    assert found.notice.startswith("Read no order into this: 50 products differ by no more than chance")
+    assert found.notice.startswith(
+        "Read no order into this: chance alone can make 50 products differ as they do (chi-square "
+    )
     assert len(labels(found.pictures[0][1])) == 3 and len(found.rows) == 50
     assert re.fullmatch(r"p6: 106, 95 % between 86.78 and 128.2", labels(found.pictures[0][1])[0])
+
+
+def test_long_names_stand_on_two_lines_and_both_of_a_pair_are_seen(tmp_path: Path) -> None:
+    assert two_lines("Visionary Dedicated Moratorium + Local Access") == [
+        "Visionary Dedicated Moratorium +",
+        "Local Access",
+    ]
+    assert two_lines("Reverse-Engineered Didactic Open System") == ["Reverse-Engineered", "Didactic Open System"]
+    assert two_lines("x" * 60) == ["x" * 60]
+    names = ['Visionary Dedicated Moratorium "Ltd" + Ameliorated Local Access', "short"]
+    found = made(tmp_path, "{mark: ranking, x: n, y: pair, noise: exact}", "    width: half\n", n=[9, 3], pair=names)
+    for _, svg in found.pictures:
+        root = ElementTree.fromstring(svg)
+        lines = [one.text or "" for one in root.iter(f"{_SVG}tspan")]
+        assert [line[:9] for line in lines] == ["1. Vision", "Ameliorat"]
+        assert "2. short" in texts(svg)
+
+
+def test_months_are_named_and_standing_bars_say_their_unit(tmp_path: Path) -> None:
+    months = [date(2025, 1, 1), date(2025, 2, 1)]
+    lying = made(tmp_path, "{mark: bar, x: n, y: month}", n=[1, 2], month=months)
+    assert {"2025-01", "2025-02"} <= set(texts(lying.pictures[0][1]))
+    standing = made(tmp_path, "{mark: bar, x: day, y: {field: n, title: orders, unit: EUR}}", n=[1, 2], day=DAYS[:2])
+    assert "orders (EUR)" in texts(standing.pictures[0][1])
+
+
+def test_a_heat_maps_classes_have_round_edges(tmp_path: Path) -> None:
+    found = made(tmp_path, "{mark: heatmap, x: x, y: y, color: n}", x=["a", "b", "c"], y=["z"] * 3, n=[10, 63, 98])
+    assert [(one.color, one.title) for one in found.legend] == [
+        (1, "0 to 20"), (2, "20 to 40"), (3, "40 to 60"), (5, "60 to 80"), (6, "80 to 100"),
+    ]  # fmt: skip
+    cells = re.findall(r"var\(--heat-(\d)\)", found.pictures[0][1])
+    assert cells == ["1", "5", "6"]
+
+
+def test_shares_of_a_column_have_as_many_digits(tmp_path: Path) -> None:
+    found = made(
+        tmp_path, "{mark: table, columns: [{field: s, format: percent}]}", s=[0.06625, 0.383901, 0.000001, 1.0, None]
+    )
+    assert [cell.shown for row in found.rows for cell in row] == ["6.62 %", "38.39 %", "0.0001 %", "100.00 %", "–"]
+    assert [cell.raw for row in found.rows for cell in row] == ["0.06625", "0.383901", "0.000001", "1.0", ""]
 
 
 def test_a_ranking_of_what_no_chance_is_in_has_no_intervals(tmp_path: Path) -> None:
