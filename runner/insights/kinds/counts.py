@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expectations.chance import poisson_tails
+from expectations.rankings import MOST_P
 from expectations.words import count, figure, percent
 from runner.insights import columns
 from runner.insights.columns import Unanswerable
@@ -151,7 +152,8 @@ def pairs(definition: Definition, path: Path, confidence: float) -> Finding:
     best = int(order[0])
     shown = dict(zip(order.tolist(), _labels(table, names[:2], order), strict=True))
     limits = _limits(definition, table)
-    beyond = int((adjusted < 1 - confidence).sum())
+    beyond = int((adjusted <= MOST_P).sum())
+    sure = f"p at most {figure(MOST_P)} with all pairs counted" if beyond else "all pairs counted"
 
     def tell(verdicts: Sequence[Verdict]) -> list[str]:
         verdict = verdicts[0]
@@ -162,8 +164,8 @@ def pairs(definition: Definition, path: Path, confidence: float) -> Finding:
         )
         if verdict.is_signal:
             return [
-                f"Of {count(len(alone))} pairs, {count(beyond)} occur{'s' if beyond == 1 else ''} together more often than "
-                f"chance gives, each with all pairs counted. The clearest: {pair}, {told} ({verdict.said()})."
+                f"Of {count(len(alone))} pairs, {count(max(beyond, 1))} occur{'s' if beyond < 2 else ''} together more often "
+                f"than chance gives ({sure}). The clearest: {pair}, {told} ({verdict.said()})."
             ]
         return [
             f"No pair is seen together more often than chance gives: all {count(len(alone))} are consistent with chance. The "

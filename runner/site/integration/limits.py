@@ -100,14 +100,18 @@ def _of_tables(facts: Facts) -> Iterator[str]:
         if isinstance(node, Model) and node.unique_id in facts.project.buildable:
             stands.setdefault(facts.standing(node), []).append(node.label)
     words = {
-        "failed": "failed in their newest run; readers have the versions before, if any",
-        "skipped": "were skipped in their newest run",
-        "stale": "are behind what they are made of, or behind their files: figures are those of their last build",
-        "missing": "have not been built",
-    }
-    for standing, text in words.items():
+        "failed": ("failed in its newest run; readers have the version before, if any",
+                   "failed in their newest run; readers have the versions before, if any"),
+        "skipped": ("was skipped in its newest run", "were skipped in their newest run"),
+        "stale": ("is behind what it is made of, or behind its files: figures are those of its last build",
+                  "are behind what they are made of, or behind their files: figures are those of their last build"),
+        "missing": ("has not been built", "have not been built"),
+    }  # fmt: skip
+    for standing, (of_one, of_many) in words.items():
         if standing in stands:
-            yield f"{plural(len(stands[standing]), 'table')} {text}: {some(sorted(stands[standing]))}."
+            number = len(stands[standing])
+            text = of_one if number == 1 else of_many
+            yield f"{plural(number, 'table')} {text}: {some(sorted(stands[standing]))}."
 
 
 def _of_lineage(facts: Facts) -> Iterator[str]:

@@ -232,8 +232,8 @@ def test_pairs_are_consistent_with_chance_or_not(write: Write, tiny: dict[str, s
     )
     [one] = told(project)
     assert one.sentences[0].startswith(
-        "Of 3 pairs, 1 occurs together more often than chance gives, each with all pairs counted. The clearest: x with y, 30 "
-        "baskets where chance gives 3, lift 10 ("
+        "Of 3 pairs, 1 occurs together more often than chance gives (p at most 0.01 with all pairs counted). The clearest: x "
+        "with y, 30 baskets where chance gives 3, lift 10 ("
     )
 
 
