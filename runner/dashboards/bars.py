@@ -227,13 +227,12 @@ def draw_ranking(chart: Chart, answer: Answer) -> Drawing:
     signal, order = _judged(chart, answer, value, name)
     scale_up = 100.0 if value.format == "percent" else 1.0
     shown = order[: chart.limit]
-    placed = (
-        0 if signal.has_order is False else sum(signal.beyond[row] for row in shown) if signal.beyond else len(shown)
-    )
+    alike = signal.together >= len(shown) > 1  # what differs is not among those that are shown
+    points = signal.has_order is False or alike
+    placed = 0 if points else sum(signal.beyond[row] for row in shown) if signal.beyond else len(shown)
     names = _apart([bars[row].name for row in shown], placed=placed)
     ends = [end * scale_up for row in shown for end in (signal.low[row], signal.high[row]) if end is not None]
     middle = None if signal.middle is None or signal.has_order is not False else signal.middle * scale_up
-    points = signal.has_order is False
     scale = ticks(
         [*(bars[row].value for row in shown), *ends, *([middle] if middle is not None else [])], 5, zero=not points
     )
@@ -274,21 +273,23 @@ def draw_ranking(chart: Chart, answer: Answer) -> Drawing:
             layers += rule_layers(chart.rule[0], axis="x", title=chart.rule[1], scale=scale)
         return alt.layer(*layers)
 
+    words = f"{signal.words} Read no order into those that are shown." if alike else signal.words
     first = f"Of {len(bars):,}, the {'first' if signal.beyond else 'greatest'}: " + "; ".join(
         f"{bars[row].name} ({with_unit(bars[row].given, value)})" for row in shown[:3]
     )
     notes = _missing(missing)
     if ends:
-        notes = ("Thin lines are 95 % intervals.", *notes)
+        by_chance = " Of many, some miss the dashed line by chance." if middle is not None else ""
+        notes = (f"Thin lines are 95 % intervals, each for itself.{by_chance}", *notes)
     if placed < len(shown) and not points:
         notes = ("Outlined bars are not beyond chance, and have no place.", *notes)
     if scale.values[0] > 0:
         notes = (f"The axis begins at {scale.text(scale.values[0])}, not at 0.", *notes)
     return Drawing(
         make=make,
-        sentence=f"{'Values with intervals' if points else 'Ranking'} of {axis_title(value)} by {name.title}. {first}. {signal.words}".strip(),
-        notes=notes if points or not signal.words else (signal.words, *notes),
-        notice=signal.words if points else "",
+        sentence=f"{'Values with intervals' if points else 'Ranking'} of {axis_title(value)} by {name.title}. {first}. {words}".strip(),
+        notes=notes if points or not words else (words, *notes),
+        notice=words if points else "",
         height=len(shown) * _row_height(names) + _AROUND,
     )
 

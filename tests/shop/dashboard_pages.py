@@ -180,7 +180,7 @@ EXACT: Mapping[tuple[str, str], Expected] = {
         )
     ],
     ("products", "Products by orders"): lambda marts, _: columns(
-        sorted(marts("product_performance"), key=lambda row: (-row["order_count"], row["product_id"])),
+        sorted((row for row in marts("product_performance") if row["is_active"]), key=lambda row: (-row["order_count"], row["product_id"])),
         "product_name", "order_count", "product_id",
     ),
     ("products", "The first twenty"): lambda marts, _: columns(

@@ -206,4 +206,6 @@ def _limits(definition: Definition, table: pa.Table) -> Callable[[int], str]:
         return lambda _: ""
     low = columns.numbers(table, str(definition.settings["low"]))
     high = columns.numbers(table, str(definition.settings["high"]))
-    return lambda place: f" (interval of this pair by itself {figure(float(low[place]))} to {figure(float(high[place]))})"
+    return lambda place: (
+        f" (interval of this pair by itself {figure(float(low[place]))} to {figure(float(high[place]))})"
+    )

@@ -330,7 +330,7 @@ def test_pairs_that_chance_explains_are_no_podium(tmp_path: Path) -> None:
     assert real.notes == (
         "1 of 3 pairs is beyond chance (adjusted p below 0.01).",
         "Outlined bars are not beyond chance, and have no place.",
-        "Thin lines are 95 % intervals.",
+        "Thin lines are 95 % intervals, each for itself.",
     )
 
 
@@ -394,6 +394,23 @@ def test_shares_of_a_column_have_as_many_digits(tmp_path: Path) -> None:
     )
     assert [cell.shown for row in found.rows for cell in row] == ["6.62 %", "38.39 %", "0.0001 %", "100.00 %", "–"]
     assert [cell.raw for row in found.rows for cell in row] == ["0.06625", "0.383901", "0.000001", "1.0", ""]
+
+
+def test_where_the_first_are_alike_none_of_those_shown_has_a_place(tmp_path: Path) -> None:
+    chart = "{mark: ranking, x: n, y: product, noise: count, limit: 5}"
+    counts = [110 + number % 3 for number in range(20)] + [0] * 5  # what differs is never among the first
+    found = made(tmp_path, chart, n=counts, product=[f"p{number}" for number in range(25)])
+    assert found.notice == (
+        "25 products differ by more than chance (chi-square 555 on 24 degrees of freedom, p < 0.000001). The first 20 cannot "
+        "be told apart: the first is ahead of them by no more than chance. Read no order into those that are shown."
+    )
+    assert found.notes[-1] == "Thin lines are 95 % intervals, each for itself."
+    shown = texts(found.pictures[0][1])
+    assert "p2" in shown and "1. p2" not in shown and not [text for text in shown if text.startswith("by chance")]
+    few = made(
+        tmp_path, chart.replace("limit: 5", "limit: 25"), n=counts, product=[f"p{number}" for number in range(25)]
+    )
+    assert few.notice == "" and "1. p2" in texts(few.pictures[0][1])
 
 
 def test_a_ranking_of_what_no_chance_is_in_has_no_intervals(tmp_path: Path) -> None:
