@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.reports.page import breakable
 from expectations.words import count, duration, figure, percent, size
-from runner.site.address import address_of, column_address, column_anchor, lineage_address, way
+from runner.model import Exposure
+from runner.site.address import Node, address_of, column_address, column_anchor, lineage_address, way
 from runner.site.page import Page
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def rendered(page: Page, *, pages: frozenset[str], common: Mapping[str, Any]) ->
         common: what every template may use: `project` (its name), `target`, `written_at`.
 
     Templates have besides: `page`; `href(address)`, the link to an address of the site; `has(address)`, whether there is
-    such a page; `address_of(node)`, `column_anchor(name)`, `column_address(table, name)`, `lineage_address(selector)`; the filters `count`, `percent`,
+    such a page; `address_of(node)`, `page_of(node)` (the same, but of a dashboard of the project the page that shows it),
+    `column_anchor(name)`, `column_address(table, name)`, `lineage_address(selector)`; the filters `count`, `percent`,
     `duration`, `figure`, `size` (of bytes), `breakable` (a name that may break after `_` and `.`).
     """
     links = {word: address for word, address in NAVIGATION.items() if address in pages}
@@ -50,11 +52,17 @@ def rendered(page: Page, *, pages: frozenset[str], common: Mapping[str, Any]) ->
             href=lambda address: way(page.path, address),
             has=lambda address: address.partition("#")[0].partition("?")[0] in pages,
             address_of=lambda node: address_of(node, common["project"]),
+            page_of=lambda node: _page_of(node, common["project"], pages),
             column_anchor=column_anchor,
             column_address=column_address,
             lineage_address=lineage_address,
         )
     )
+
+
+def _page_of(node: Node, project: str, pages: frozenset[str]) -> str:
+    board = f"dashboards/{node.name}.html" if isinstance(node, Exposure) and node.package == project else ""
+    return board if board in pages else address_of(node, project)
 
 
 @cache
