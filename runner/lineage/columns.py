@@ -246,14 +246,18 @@ def _of_query(node: Model, lineage: Lineage, database: Database) -> Made:
 
 
 def _recorded(node: Model | SourceTable, logs: Introspection) -> Columns:
-    """Returns a table's columns by what is promised of them, or else by what its log says.
+    """Returns a table's columns: of one that is landed from a store those of its contract, of any other those of its log,
+    and what its file promises besides; files often list only the columns that they describe.
 
     Raises:
         ProjectError: nothing is promised and nothing is built.
     """
-    columns = {one.name: one.data_type or "" for one in node.columns} or dict(logs.columns(node.table))
+    columns = {one.name: one.data_type or "" for one in node.columns}
+    lands = isinstance(node, SourceTable) and bool(node.store)
+    if not columns or (not lands and logs.kind(node.table) == "table"):
+        stored = dict(logs.columns(node.table))
+        known = {name.lower() for name in stored}
+        columns = {**stored, **{name: kind for name, kind in columns.items() if name.lower() not in known}}
     if not columns:
         raise ProjectError(f"the columns of {node.label} are not known: it has not been built, and no file lists them.")
-    if isinstance(node, SourceTable) and node.store:
-        columns = {**columns, **LANDED}
-    return typed(node.unique_id, columns)
+    return typed(node.unique_id, {**columns, **LANDED} if lands else columns)

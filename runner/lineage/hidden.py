@@ -46,7 +46,7 @@ class Hidden:
     def refused(self) -> Mapping[Query, str]:
         """By query of a dashboard that shows what is sensitive: why it is not asked.
 
-        While anything is marked, that is also one whose columns cannot be followed.
+        So is one that cannot be followed where it reads a table with sensitive columns, or files by their path.
         """
         if not self._marked:
             return {}
@@ -55,10 +55,13 @@ class Hidden:
 
     def _reason(self, query: Query, followed: Followed) -> str:
         if followed.unknown:
-            return (
-                f"{query.place}: nothing of this query is shown, since other columns are sensitive and it cannot be "
-                f"followed where its own come from: {followed.unknown}"
-            )
+            what = self._with_secrets(followed.reads)
+            if what or followed.names_files:
+                return (
+                    f"{query.place}: the query reads {what or 'files by their path'}, and it cannot be followed whether it "
+                    f"shows what is sensitive: {followed.unknown}"
+                )
+            return ""
         for name, shape in followed.columns.items():
             for one in sorted(shape.origins()):
                 if _has_secret([one], *self._found):
@@ -66,6 +69,11 @@ class Hidden:
                     said = f"the rows of {table}" if one.is_rows else f"{table}.{path}"
                     return f'{query.place}: the query shows "{name}", made of {said}, which is sensitive. {_WAY_OUT}'
         return ""
+
+    def _with_secrets(self, tables: Iterable[str]) -> str:
+        """Returns the label of the first of the tables that has something sensitive; an empty text where none has."""
+        whole, columns = self._found
+        return min((self._project.node(one).label for one in tables if one in whole or columns.get(one)), default="")
 
     @cached_property
     def _lineage(self) -> Lineage:

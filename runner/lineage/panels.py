@@ -15,6 +15,7 @@ from runner.project.dashboards import Dashboard, Panel, Query
 from runner.project.parse import Project
 
 _NAMED = re.compile(r"\b[A-Za-z_]\w*\.\w+")
+_OF_FILES = re.compile(r"\b\w+\s*\.\s*`[^`]*[/\\][^`]*`")  # delta.`/some/folder`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +25,14 @@ class Followed:
     Attributes:
         columns: name → shape, in order; a `Taken.table` is a unique id; none where they cannot be followed.
         unknown: why they cannot.
+        reads: unique ids of the tables that it can name.
+        names_files: whether it names tables by the path of their files.
     """
 
     columns: Columns = field(default_factory=dict)
     unknown: str = ""
+    reads: frozenset[str] = frozenset()
+    names_files: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +91,18 @@ def _followed(
         own = project.files.name
         asked = {project.lookup.ref(ref, own) for ref in compiled.captured.refs}
         asked |= {project.lookup.source(*pair, own).unique_id for pair in compiled.captured.sources}
-        named = (name.lower() for name in _NAMED.findall(compiled.sql.replace("`", "")))  # by hand, without a ref
-        asked |= {tables[name] for name in named if name in tables}
-        made = made_of(project, compiled.sql, read_through(project, asked), columns)
     except ProjectError as error:
-        text = str(error)
-        return Followed(unknown=text if text.startswith(f"{query.path}:") else f"{query.place}: {text}")
-    return Followed(columns=made.columns)
+        return Followed(unknown=_placed(query, error))
+    named = (name.lower() for name in _NAMED.findall(compiled.sql.replace("`", "")))  # by hand, without a ref
+    reads = frozenset(read_through(project, [*asked, *(tables[name] for name in named if name in tables)]))
+    names_files = _OF_FILES.search(compiled.sql) is not None
+    try:
+        made = made_of(project, compiled.sql, reads, columns)
+    except ProjectError as error:
+        return Followed(unknown=_placed(query, error), reads=reads, names_files=names_files)
+    return Followed(columns=made.columns, reads=reads, names_files=names_files)
+
+
+def _placed(query: Query, error: ProjectError) -> str:
+    text = str(error)
+    return text if text.startswith(f"{query.path}:") else f"{query.place}: {text}"

@@ -40,6 +40,12 @@ PAGE = """
       - title: By hand
         query: select max(email) as email from store.people
         chart: {mark: number, values: [email]}
+      - title: Not sensitive
+        query: select order_date from {{ ref("daily") }} tablesample (((
+        chart: {mark: table}
+      - title: By path
+        query: select * from {{ ref("daily") }} cross join delta.`/some/where`
+        chart: {mark: table}
       - title: No query
         query: select spend from {{ ref("spenders") }} tablesample (((
         chart: {mark: table}
@@ -53,6 +59,8 @@ REFUSED = {
     + WAY_OUT,
     "The last of them": 'dashboards/people.yml:14: the query shows "last", made of stg_people.email, which is sensitive.'
     + WAY_OUT,
+    "By path": "dashboards/people.yml:22: the query reads files by their path, and it cannot be followed whether it shows "
+    'what is sensitive: dashboards/people.yml:22: the query reads "delta./some/where", whose columns are not known.',
     "By hand": 'dashboards/people.yml:16: the query shows "email", made of store.people.email, which is sensitive.'
     + WAY_OUT,
 }
@@ -89,8 +97,8 @@ def test_what_is_sensitive_by_lineage_is_refused_with_its_place(project: Project
     unread = troubles.pop("No query")
     assert troubles == REFUSED
     assert unread.startswith(
-        "dashboards/people.yml:19: nothing of this query is shown, since other columns are sensitive and it cannot be "
-        "followed where its own come from: dashboards/people.yml:19: this is no query that can be read: "
+        "dashboards/people.yml:25: the query reads spenders, and it cannot be followed whether it shows what is "
+        "sensitive: dashboards/people.yml:25: this is no query that can be read: "
     )
 
 

@@ -236,3 +236,29 @@ def test_every_column_of_the_shop() -> None:
     if os.environ.get("REWRITE_GOLDEN"):
         GOLDEN.write_text(text, encoding="utf-8")
     assert text == GOLDEN.read_text(encoding="utf-8"), "look, then REWRITE_GOLDEN=1 make test-fast"
+
+
+def test_a_source_that_lists_few_of_its_columns_has_those_that_are_built(write: Write) -> None:
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    root = write(
+        {
+            "dbt_project.yml": "name: plain\nversion: '1.0'\nprofile: plain\n",
+            "profiles.yml": "plain: {target: dev, outputs: {dev: {type: spark, method: session, schema: marts}}}\n",
+            "models/sources.yml": """
+                sources:
+                  - name: app
+                    tables: [{name: orders, columns: [{name: ID, description: The order.}, {name: later, data_type: date}]}]
+                """,
+            "models/totals.sql": "select sum(total) as total, max(later) as later, max(id) as id from {{ source('app', 'orders') }}",
+        }
+    )
+    project = load_project(root)
+    source = project.sources["app.orders"]
+    table = pa.table({"id": pa.array([1], pa.int64()), "total": pa.array([2.5], pa.float64())})
+    write_deltalake(str(source.table.path(project.warehouse)), table)
+    lineage = column_lineage(project)
+    assert lineage.unknown == {}
+    assert list(lineage.columns[source.unique_id]) == ["id", "total", "later"]
+    assert [one.said() for one in lineage.fields("model.plain.totals", "total")] == ["app.orders.total"]
