@@ -30,6 +30,7 @@ from runner.errors import ProjectError
 from runner.project.dashboards import Chart, Field
 
 _ROW, _ROW_OF_TWO = 27, 36  # px of a horizontal bar with its gap, where its name is of one line, and of two
+_HALF_LINE = 7  # px by which a name of two lines begins above the middle of its bar
 _AROUND = 58  # px of the axis below and of what stands above
 
 
@@ -175,11 +176,14 @@ def down(names: Sequence[str], field: Field, size: Size) -> Any:
     import altair as alt
 
     most = size.width * (0.38 if size.width < 500 else 0.3)
-    lines = {name: two_lines(name) for name in names if letters([name]) > most}
+    lines = {name: broken for name in names if letters([name]) > most and len(broken := two_lines(name)) > 1}
     limit = min(max(letters(lines.get(name, [name])) for name in names) + 4, most)
     room = limit * 1.1 + 6  # the reader's letters may be wider than those that this was laid out with
-    broken = {"labelExpr": f"({json.dumps(lines)})[datum.label] || datum.label"} if lines else {}
-    axis = alt.Axis(title=None, labelLimit=limit, minExtent=room, domain=False, ticks=False, labelPadding=6, **broken)
+    axis = alt.Axis(title=None, labelLimit=limit, minExtent=room, domain=False, ticks=False, labelPadding=6)
+    if lines:
+        found = f"({json.dumps(lines)})[datum.label]"
+        axis["labelExpr"] = f"{found} || datum.label"
+        axis["labelOffset"] = {"condition": {"test": f"isArray({found})", "value": -_HALF_LINE}, "value": 0}
     return alt.Y("y:N", sort=list(names), axis=axis)
 
 

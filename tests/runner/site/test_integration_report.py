@@ -233,6 +233,7 @@ def test_what_failed_its_checks_is_left_out_with_the_reason(tmp_path: Path, stat
     assert "The median spend" not in text
     assert page.count('<span class="badge warn">left out</span>') == 2
     assert "- 2 questions of 2 could not be answered: Spend by town, Spend." in part(text, "Limits")
+    assert "- 1 table has not been built: stg\\_sales." in part(text, "Limits").splitlines()
     assert "1 check of 1 table, each by the newest run that asked it: 1 failed, 0 warned, 0 passed." in text
 
 
@@ -276,6 +277,7 @@ def test_a_project_that_asks_nothing_and_built_nothing_has_a_report_all_the_same
     assert part(text, "Insights") == (
         "This project asks nothing of its tables: it has no report.yml. docs/integration-report.md says how to write one."
     )
+    assert "- 2 tables have not been built: stg\\_sales, town\\_sales." in part(text, "Limits").splitlines()
     assert "Nothing has been landed yet." in text
     assert "No check has been recorded: nothing is known of the quality of the data." in text
     assert "No build of a table is recorded, so no speed is known." in text
