@@ -63,6 +63,14 @@ def expects_freshness(table: SourceTable) -> bool:
     return any((table.freshness.get(limit) or {}).get("count") is not None for limit in _LIMITS)
 
 
+def allowed(table: SourceTable) -> str:
+    """Returns how old the table may be, in words: warns after 12 hours, fails after 2 days; empty where nothing says."""
+    limits = ((word, table.freshness.get(name) or {}) for word, name in zip(("warns", "fails"), _LIMITS, strict=True))
+    return ", ".join(
+        f"{word} after {limit['count']} {limit['period']}s" for word, limit in limits if limit.get("count") is not None
+    )
+
+
 def judge(table: SourceTable, loaded_at: datetime, asked_at: datetime) -> Status:
     """Returns what the table's limits say of its age.
 

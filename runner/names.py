@@ -49,4 +49,12 @@ class TableRef:
         return replace(self, name=self.name + suffix)
 
 
+_STORES = {"mongodb": "MongoDB", "hbase": "HBase"}
+
+
+def store_name(kind: str) -> str:
+    """Returns a kind of store as people write it: HBase; a word that is none stays as it is."""
+    return _STORES.get(kind, kind)
+
+
 CHECK_RESULTS = TableRef("sluice", "check_results")  # what every check said in every run

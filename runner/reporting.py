@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runner.execute import NodeResult
+from runner.landed_state import landed_of
 from runner.model import Exposure, Model, SourceTable
 from runner.project.parse import Project
 from runner.quality.history import results_path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from expectations.reports.values import Context, Observation, Owner, Reader, Report, UnitCase
     from expectations.result import SuiteResult
 
-_JUDGES = ("checks", "test")  # commands that build nothing
+_JUDGES = ("checks", "test", "ingest", "reconcile")  # commands that build nothing
 _STATES = {
     "success": "built",
     "warn": "built",
@@ -68,6 +69,7 @@ def report_of(
             for node in [project.node(one.unique_id)]
         ),
         unit_tests=tuple(unit_tests),
+        sources=landed_of(project, results, run_id=invocation.run_id),
         data_docs=data_docs,
     )
 

@@ -56,6 +56,7 @@ LAYERS = (
     "unit_tests",
     "artifacts",
     "records",
+    "landed_state",
     "reporting",
     "outcome",
     "api",

@@ -9,7 +9,7 @@ from expectations.causes import STORE
 from expectations.definition import Argument, Arguments, Definition, Finding, Given, Need, Table, Values
 from expectations.words import count
 
-_KINDS = (
+KINDS = (
     ("missing", "are in the store and not here"),
     ("extra", "are here and not in the store"),
     ("doubled", "are here more often than in the store"),
@@ -28,7 +28,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     if found is None or "why" in found:
         why = "nobody asked it" if found is None else found["why"]
         return Finding(level="pass", observed="not asked: no store", message=f"The store was not asked: {why}.")
-    kinds = {name: int(found[name]["total"]) for name, _ in _KINDS}
+    kinds = {name: int(found[name]["total"]) for name, _ in KINDS}
     numbers = {name: found[name] for name in ("stored", "stored_unfit", "landed", "quarantined", "ranges")}
     numbers |= {**kinds, "differing_ranges": len(found["differing_ranges"]), "figure": sum(kinds.values())}
     held = (
@@ -38,11 +38,11 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     if found["is_equal"]:
         message = f"{held}; the digests of all {found['ranges']} ranges of keys agree."
         return Finding(level="pass", observed="equal", message=message, numbers=numbers)
-    said = [f"{count(kinds[name])} keys {words}" for name, words in _KINDS if kinds[name]]
+    said = [f"{count(kinds[name])} keys {words}" for name, words in KINDS if kinds[name]]
     rows = tuple(
         {"difference": name, "key": one["key"], "in the store": one["stored"], "landed": one["landed"],
          "columns": ", ".join(one["columns"])}
-        for name, _ in _KINDS
+        for name, _ in KINDS
         for one in found[name]["first"]
     )  # fmt: skip
     if not said:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from expectations.history.identity import check_ids
+from expectations.reports.across import crossings
 from expectations.reports.figures import figure_of
 from expectations.reports.headline import headline
 from expectations.reports.values import Report
@@ -37,6 +38,8 @@ def as_document(report: Report) -> dict[str, Any]:
             "checks": sum(len(one.results) for one in report.tables),
         },
         "tables": [_table(report, one) for one in report.tables],
+        "sources": plain(report.sources),
+        "crossings": plain(crossings(report)),
         "unbuilt": plain(report.unbuilt),
         "unit_tests": plain(report.unit_tests),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from expectations.reports.across import age_of, crossings, differences, in_short, shown
 from expectations.reports.headline import cause_of, headline
 from expectations.reports.tables import cell, rows_table
 from expectations.reports.values import Report
@@ -41,6 +42,8 @@ def as_markdown(report: Report) -> str:
                 [f"<details><summary>{_tables(len(warned))} with warnings</summary>", "", *said, "", "</details>", ""]
             )
         )
+    if across := _across(report):
+        parts.append(across)
     text = "\n".join(lines)
     for number, part in enumerate(parts):
         if len(text) + len(part) > LONGEST:
@@ -49,6 +52,31 @@ def as_markdown(report: Report) -> str:
         text += "\n" + part
     run = report.run
     return f"{text.rstrip()}\n\n<sub>{_text(run.command or 'run')}, target {_text(run.target)}, run {_text(run.run_id)}</sub>\n"
+
+
+def _across(report: Report) -> str:
+    """Returns what folds open to the landed tables and the comparisons of stores; empty where there are none."""
+    told, crossed = in_short(report), crossings(report)
+    if not told and not crossed:
+        return ""
+    lines = [f"<details><summary>{_text(told or 'Stores against each other')}</summary>", ""]
+    if report.sources:
+        lines += ["| landed table | store | rows | age | against its store |", "|---|---|--:|---|---|"]
+        for one in report.sources:
+            late = f" ({_MARKS[one.freshness]} {one.allowed})" if one.freshness in ("warn", "fail") else ""
+            held = f"{_MARKS[one.compared.status]} {differences(one.compared)}" if one.compared else "not compared"
+            rows = "" if one.rows is None else count(one.rows)
+            cells = [one.table, one.store, rows, f"{age_of(one)}{late}", held]
+            lines.append(f"| {' | '.join(_text(value) for value in cells)} |")
+        lines.append("")
+    if crossed:
+        lines += ["| one store against the other | | | |", "|---|---|---|---|"]
+        for each in crossed:
+            sides = [f"{name}: {shown(value)}" for name, value in each.sides]
+            cells = [f"{_MARKS[each.status]} {each.model}: {each.title}", *sides, each.differs]
+            lines.append(f"| {' | '.join(_text(value) for value in cells)} |")
+        lines.append("")
+    return "\n".join([*lines, "</details>", ""])
 
 
 def _row(report: Report, one: SuiteResult, found: Verdict) -> str:

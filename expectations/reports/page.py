@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expectations.reports import charts, lineage
+from expectations.reports.across import age_of, crossings, differences, gap, in_short, shown
 from expectations.reports.band import allowed_by, bands
 from expectations.reports.figures import figure_of, title_of
 from expectations.reports.headline import cause_of, causes, headline
@@ -128,7 +129,13 @@ def _environment() -> Environment:
         "rows_table": rows_table,
         "cause_of": cause_of,
         "distribution_of": _distribution,
+        "age_of": age_of,
         "cost_of": cost,
+        "crossings_of": crossings,
+        "differences_of": differences,
+        "gap_of": gap,
+        "in_short": in_short,
+        "shown_figure": shown,
         "faster_than": faster,
     }
     return environment

@@ -107,6 +107,55 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What the last comparison of a landed table with its store said.
+
+    Attributes:
+        at, run_id: the run that made it, perhaps an earlier one than the report's.
+        stored: records in the store.
+        landed, quarantined: rows here.
+        ranges, differing_ranges: ranges of keys whose digests were compared, and those that differ.
+        kinds: how many keys differ in which way; see `checks.store.KINDS`.
+    """
+
+    at: datetime.datetime
+    run_id: str
+    status: Level
+    stored: int
+    landed: int
+    quarantined: int
+    ranges: int = 0
+    differing_ranges: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """A landed table that the run read, or looked at.
+
+    Attributes:
+        store: the store it is of, as people say it.
+        rows, quarantined: of its last landing; None where something else wrote it.
+        taken_at: the moment that its rows are of.
+        origin: where it was landed from: "its store", "files"; empty where something else wrote it.
+        age_seconds: since it was last loaded; None where nobody knows.
+        freshness: what `sources.yml` says of that; empty where it says nothing.
+        allowed: what it allows, in words.
+    """
+
+    table: str
+    store: str
+    rows: int | None = None
+    quarantined: int | None = None
+    taken_at: datetime.datetime | None = None
+    origin: str = ""
+    age_seconds: float | None = None
+    freshness: Level | Literal[""] = ""
+    allowed: str = ""
+    compared: Compared | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
     """The run that a report is of.
 
@@ -134,6 +183,7 @@ class Report:
     Attributes:
         contexts: by table.
         trends: by table, what the check that names its cause measured in earlier runs, oldest first.
+        sources: the landed tables above the run's, with their age and what their store holds.
         data_docs: the address of Great Expectations' own pages, relative to the report's folder; empty where none were
             written.
     """
@@ -144,6 +194,7 @@ class Report:
     trends: Mapping[str, tuple[Observation, ...]] = field(default_factory=dict)
     unbuilt: tuple[Unbuilt, ...] = ()
     unit_tests: tuple[UnitCase, ...] = ()
+    sources: tuple[Landed, ...] = ()
     data_docs: str = ""
 
     def context(self, table: str) -> Context:

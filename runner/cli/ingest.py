@@ -149,16 +149,25 @@ def reconcile_command(command: Command, sources: tuple[str, ...], partitions: in
 
 
 def _keep(command: Command, landing: Landing) -> None:
-    """Keeps what comparisons with the stores said beside the results of all other checks."""
+    """Keeps what comparisons with the stores said beside the results of all other checks, and writes their report."""
     from datetime import UTC, datetime, timedelta
 
+    from runner.outcome import write_reports
     from runner.quality.history import keep_results
+    from runner.records import Invocation
 
+    if not landing.compared:
+        return
     run_at = datetime.now(UTC) - timedelta(seconds=command.elapsed)
-    asked = invocation()[0]
-    note = keep_results(command.project(), landing.compared, run_id=command.invocation_id, run_at=run_at, command=asked)
+    which, options = invocation()
+    project, run_id = command.project(), command.invocation_id
+    note = keep_results(project, landing.compared, run_id=run_id, run_at=run_at, command=which)
     if note:
         say(f"run: warning: {note}")
+    asked = Invocation(run_id=run_id, command=which, arguments=options, seconds=command.elapsed)
+    pages = write_reports(project, landing.compared, asked)
+    if pages.report is not None:
+        say(f"     Report: {pages.report.relative_to(project.root)}")
 
 
 def chosen_tables(project: Project, words: Sequence[str]) -> list[SourceTable]:
@@ -245,6 +254,7 @@ class Landing:
             except ProjectError as error:
                 differs.append(table.label)
                 say(f"{click.style('ERROR   ', fg='red')}  {table.label:<{self._width}} {error}")
+                self.compared.append(NodeResult(unique_id=table.unique_id, status="error", message=str(error)))
                 continue
             word = click.style("equal   " if found.is_equal else "DIFFERS ", fg="green" if found.is_equal else "red")
             first, *rest = found.lines()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from runner.freshness import Freshness, expects_freshness, with_spark, without_spark
+from runner.freshness import Freshness, allowed, expects_freshness, with_spark, without_spark
 from runner.model import SourceTable
 from runner.project.parse import Project
 
@@ -42,12 +42,6 @@ def as_check(found: Freshness, *, blocks: bool) -> CheckResult:
     from expectations.words import duration
 
     table = found.table
-    limits = {name: table.freshness.get(name) or {} for name in ("warn_after", "error_after")}
-    allowed = ", ".join(
-        f"{word} after {limit['count']} {limit['period']}s"
-        for word, limit in (("warns", limits["warn_after"]), ("fails", limits["error_after"]))
-        if limit.get("count") is not None
-    )
     expectation = Expectation(
         type=AGE.type,
         arguments={"column": table.loaded_at_field or "_landed_at"},
@@ -60,7 +54,9 @@ def as_check(found: Freshness, *, blocks: bool) -> CheckResult:
     if found.loaded_at is None:
         message, observed, cause = f"Its age is not known: {found.message}", "unknown", EXPECTATION
     else:
-        message = f"Loaded {duration(seconds)} ago, {found.loaded_at:%Y-%m-%d %H:%M:%S} UTC, by {found.by}; {allowed}."
+        message = (
+            f"Loaded {duration(seconds)} ago, {found.loaded_at:%Y-%m-%d %H:%M:%S} UTC, by {found.by}; {allowed(table)}."
+        )
         observed, cause = duration(seconds), STALE
     if level == "pass":
         cause = ""

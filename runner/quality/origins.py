@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.lineage.columns import column_lineage
 from runner.model import Model, SourceTable
+from runner.names import store_name
 from runner.project.parse import Project
 from runner.warehouse import Warehouse
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from expectations.origins import Origins
 
-_STORES = {"mongodb": "MongoDB", "hbase": "HBase"}
 NAMED_BY = "store_column"  # under a model's `meta`: the column that says which store a row is from
 
 
@@ -74,5 +74,4 @@ def _kind(table: SourceTable) -> str:
 def _label(tables: Iterable[SourceTable]) -> str:
     """Returns a store and its tables as people say them: HBase (hbase.sessions)."""
     listed = sorted(tables, key=lambda one: one.label)
-    kind = _kind(listed[0])
-    return f"{_STORES.get(kind, kind)} ({', '.join(one.label for one in listed)})"
+    return f"{store_name(_kind(listed[0]))} ({', '.join(one.label for one in listed)})"

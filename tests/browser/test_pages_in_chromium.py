@@ -11,9 +11,21 @@ from typing import Any
 
 import pytest
 
-from expectations.reports.values import Report
+from expectations.reports.values import Observation, Report
 from expectations.reports.write import write_report
-from tests.expectations.report_values import AT, RUN, a_report, good
+from expectations.result import SuiteResult
+from tests.expectations.report_values import (
+    AT,
+    DAYS,
+    FILES,
+    FRESH,
+    MATCHED,
+    OLD,
+    OTHERS,
+    RUN,
+    a_report,
+    good,
+)
 
 LOOK = Path(__file__).with_name("look.py")
 Seen = dict[str, dict[str, Any]]
@@ -23,9 +35,18 @@ Seen = dict[str, dict[str, Any]]
 def seen(browser: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """What there was to see on the page of a faulty run, on that of a clean one, and on the page over both."""
     folder = tmp_path_factory.mktemp("reports")
-    clean = Report(run=dataclasses.replace(RUN, run_id="clean", withheld=()), tables=(good(),))
+    compared = SuiteResult(model="matched", results=(MATCHED, dataclasses.replace(DAYS, status="pass", level="pass")))
+    clean = Report(run=dataclasses.replace(RUN, run_id="clean", withheld=()), tables=(good(), compared))
     clean_page = write_report(clean, folder).page
-    faulty = a_report(run=dataclasses.replace(RUN, finished_at=AT + datetime.timedelta(hours=1)))
+    points = [
+        Observation(run_id=f"r{n}", at=AT - datetime.timedelta(days=20 - n), value=float(n % 5), status="pass")
+        for n in range(15)
+    ]
+    faulty = a_report(
+        run=dataclasses.replace(RUN, finished_at=AT + datetime.timedelta(hours=1)),
+        trends={"session_durations": tuple(points)},
+        sources=(FRESH, OLD, FILES, OTHERS),
+    )
     written = write_report(faulty, folder)
     pages = {"faulty": written.page, "clean": clean_page, "runs": written.runs}
     python, program = browser
@@ -68,7 +89,7 @@ def test_a_screen_reader_hears_title_language_landmarks_and_charts(seen: Seen) -
     assert found["landmarks"] == ["banner", "main", "contentinfo"]
     assert [text.split(".")[0] for text in found["images"]] == [
         "Distribution of session_duration_seconds (s), n = 10,000; before, version 12 of 2024-03-30 08:00 UTC: n = 20,000",
-        "Failing rows, as the check that names the cause measured it in the last 5 runs",
+        "Failing rows, as the check that names the cause measured it in the last 16 runs",
     ]
 
 

@@ -8,7 +8,18 @@ from typing import Any
 
 from expectations.causes import CLUSTERED
 from expectations.definition import Slice
-from expectations.reports.values import Context, Observation, Owner, Reader, Report, RunInfo, Unbuilt, UnitCase
+from expectations.reports.values import (
+    Compared,
+    Context,
+    Landed,
+    Observation,
+    Owner,
+    Reader,
+    Report,
+    RunInfo,
+    Unbuilt,
+    UnitCase,
+)
 from expectations.result import Baseline, Box, CheckResult, Plot, SuiteResult
 from expectations.suite import Expectation
 
@@ -63,6 +74,66 @@ def result(status: Any = "fail", severity: Any = "error", **more: Any) -> CheckR
         "numbers": {"n": 10_000, "qcd": 0.01, "tail_ratio": float("inf")},
     }
     return CheckResult(**{**values, **more})
+
+
+EQUAL = Compared(at=AT, run_id=RUN.run_id, status="pass", stored=500_012, landed=500_000, quarantined=12, ranges=64)
+APART = Compared(
+    at=AT - datetime.timedelta(hours=50),
+    run_id="earlier",
+    status="fail",
+    stored=2_000,
+    landed=1_931,
+    quarantined=0,
+    ranges=64,
+    differing_ranges=3,
+    kinds={"missing": 70, "differing": 2},
+)
+FRESH = Landed(
+    table="mongodb.orders",
+    store="MongoDB",
+    rows=500_000,
+    quarantined=12,
+    taken_at=AT,
+    origin="its store",
+    age_seconds=3_700.0,
+    freshness="pass",
+    allowed="warns after 36 hours",
+    compared=EQUAL,
+)
+OLD = Landed(
+    table="hbase.sessions",
+    store="HBase",
+    rows=1_931,
+    quarantined=0,
+    taken_at=AT - datetime.timedelta(hours=50),
+    origin="its store",
+    age_seconds=180_000.0,
+    freshness="warn",
+    allowed="warns after 36 hours",
+    compared=APART,
+)
+FILES = Landed(table="mongodb.users", store="MongoDB", rows=10, quarantined=0, taken_at=AT, origin="files")
+OTHERS = Landed(table=f"crm.{HOSTILE}", store="crm")
+DAYS = result(
+    "fail",
+    expectation=Expectation(
+        type="expect_figures_to_agree_by_day",
+        name="revenue by day",
+        arguments={"date": "day", "figures": {"orders": "sum(a)", "carts": "sum(b)"}},
+    ),
+    numbers={"here": 5_180_000.25, "there": 5_309_500.0, "days": 90, "different": 4},
+    observed="4 of 90 days differ",
+    message="4 of 90 days differ: apart on 2025-03-02.",
+)
+MATCHED = result(
+    "pass",
+    expectation=Expectation(
+        type="expect_rows_to_be_matched",
+        arguments={"matched": "m", "time": "at", "what": "converted sessions", "match": "order"},
+    ),
+    numbers={"rows": 2_559, "matched": 2_303, "unmatched": 256},
+    observed="256 without",
+)
 
 
 def bad() -> SuiteResult:

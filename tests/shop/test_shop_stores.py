@@ -135,6 +135,11 @@ def test_files_and_stores_land_the_same_rows_and_give_the_same_marts(
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("equal     ") == 5
     assert f"hbase.sessions: {SESSIONS:,} records in the store = {SESSIONS:,} landed + 0 in quarantine" in done.stderr
+    told = json.loads((stores.root / "target/quality/latest/report.json").read_text())
+    assert (told["headline"], told["run"]["command"]) == ("All 5 tables passed", "run reconcile")
+    held = {one["table"]: one["compared"] for one in told["sources"]}
+    assert len(held) == 5 and {one["status"] for one in held.values()} == {"pass"}
+    assert (held["hbase.sessions"]["stored"], held["hbase.sessions"]["landed"]) == (SESSIONS, SESSIONS)
     (stores.root / "expectations").unlink()
     shutil.copytree(ROOT / "expectations/suites", stores.root / "expectations/suites")
     with (stores.root / "expectations/suites/hbase.sessions.yml").open("a", encoding="utf-8") as suite:

@@ -8,11 +8,12 @@ from typing import Any, get_args
 
 from runner.jinja.render import scrubbed
 from runner.model import Exposure, Model, SourceTable
+from runner.names import store_name
 from runner.site import dashboards
 from runner.site.address import address_of
 from runner.site.facts import Facts, Standing
 from runner.site.graph.columns import column_files, columns_file, panel_file
-from runner.site.graph.tables import STORES, graph_data, kind_of
+from runner.site.graph.tables import graph_data, kind_of
 from runner.site.page import File, Page
 
 STATES = {
@@ -123,7 +124,7 @@ def _tables(facts: Facts) -> Iterator[dict[str, Any]]:
             "kind": kind_of(node),
             "address": address_of(node, project.files.name),
             "file": columns_file(node, project.files.name),
-            "store": STORES.get(source.store, source.store) if source else "",
+            "store": store_name(source.store) if source else "",
             "stored": (source.stored_as or source.name) if source else "",
             "title": "",
         }

@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.errors import ProjectError
 from runner.model import Exposure, Model, SourceTable
+from runner.names import store_name
 from runner.project.listing import Listing
 from runner.selection.grammar import Around, Expression, Group, Indirect, Parenthesis, Term
 from runner.selection.methods import FAILED, RESOURCE_TYPES, TEST_TYPES, VERSIONS, defaults_of
@@ -21,7 +22,6 @@ from runner.state.plan import make_plan
 
 LONGEST = 200  # letters of a setting that a selector could name
 _WORST: tuple[Standing, ...] = ("failed", "skipped", "missing", "stale", "fresh")
-STORES = {"mongodb": "MongoDB", "hbase": "HBase"}
 _OBJECTS = {"mongodb": "collection", "hbase": "table"}
 
 
@@ -191,7 +191,7 @@ def _facts(facts: Facts, node: Model | SourceTable | Exposure) -> dict[str, Any]
     else:
         values["file"] = columns_file(node, facts.project.files.name)
     if isinstance(node, SourceTable):
-        values |= {"store": STORES.get(node.store, node.store), "stored": node.stored_as or node.name}
+        values |= {"store": store_name(node.store), "stored": node.stored_as or node.name}
         values["object"] = _OBJECTS.get(node.store, "table")
     if record is not None:
         values["ran"] = [record.started_at.strftime("%Y-%m-%d %H:%M"), said.get("status"), said.get("seconds")]

@@ -10,6 +10,7 @@ from expectations.words import size
 from runner import delta
 from runner.insights.finding import plural
 from runner.model import Model, SourceTable
+from runner.names import store_name
 from runner.site.address import address_of
 from runner.site.facts import Facts
 from runner.site.integration.document import Flow, Link, Paragraph, Section, Step, Table
@@ -95,7 +96,7 @@ def _stores(facts: Facts, landings: Mapping[str, Mapping[str, Any]]) -> list[Ste
     lines = []
     for store, tables in by_store.items():
         read = sum(int(landings.get(table.label, {}).get("read") or 0) for table in tables)
-        word = {"mongodb": "MongoDB", "hbase": "HBase"}.get(store, store)
+        word = store_name(store)
         lines.append(f"{word}: {plural(len(tables), 'table')}" + (f", {read:,} records read" if read else ""))
     return [Step("stores", tuple(lines))] if lines else []
 

@@ -8,6 +8,7 @@ from runner.insights.answer import Insight
 from runner.insights.finding import plural
 from runner.lineage.columns import Field
 from runner.model import Model, SourceTable
+from runner.names import store_name
 from runner.site.address import address_of
 from runner.site.facts import Facts
 from runner.site.integration.document import Link, Paragraph, Section, Table, some
@@ -96,7 +97,7 @@ def field_name(one: Field) -> str:
 
 
 def _store(table: SourceTable) -> str:
-    return {"mongodb": "MongoDB", "hbase": "HBase"}.get(table.store, table.store or table.loader or table.source)
+    return store_name(table.store or table.loader or table.source)
 
 
 def _place(table: SourceTable) -> Link:

@@ -12,6 +12,7 @@ from runner.insights.definition import Definition, read_questions
 from runner.insights.finding import listed, many, plural
 from runner.jinja.render import scrubbed
 from runner.model import Model, SourceTable
+from runner.names import store_name
 from runner.site.facts import Facts
 from runner.site.integration.document import Block, Document, Items, Paragraph, Section, some
 from runner.site.integration.drawing import drawn
@@ -95,7 +96,7 @@ def _overview(
     facts: Facts, found: list[Station], landings: Mapping[str, Mapping[str, Any]], period: Days | None
 ) -> Section:
     project = facts.project
-    stores = sorted({_store(table.store or table.source) for table in project.sources.values()})
+    stores = sorted({store_name(table.store or table.source) for table in project.sources.values()})
     built = [one for one in found if one.form in ("table", "view")]
     landed = [one for one in built if one.layer == "landed"]
     rows = sum(one.rows or 0 for one in built if one.form == "table")
@@ -137,7 +138,3 @@ def _cuts(landings: Mapping[str, Mapping[str, Any]], tables: int) -> Iterator[st
         else:
             text += ": one cut, read from every store as of that moment."
         yield text
-
-
-def _store(name: str) -> str:
-    return {"mongodb": "MongoDB", "hbase": "HBase"}.get(name, name)
