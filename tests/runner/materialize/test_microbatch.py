@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner import delta_log
+from runner import delta, delta_log
 from runner.batches import Done
 from runner.materialize import microbatch
 
@@ -18,9 +18,9 @@ EVENTS = "select id, cast(at as timestamp) as at from values {} as given(id, at)
 BROKEN = "if(id = 3, raise_error('no three'), id)"
 
 
-def events(work: Work, *rows: tuple[int, str]) -> None:
+def events(work: Work, *rows: tuple[int, str], materialized: str = "table") -> None:
     listed = ", ".join(f"({number}, '{at}')" for number, at in rows)
-    work.model(EVENTS.format(listed), name="events", materialized="table", event_time="at")
+    work.model(EVENTS.format(listed), name="events", materialized=materialized, event_time="at")
 
 
 def batched(work: Work, column: str = "id", **config: Any) -> None:
@@ -116,3 +116,57 @@ def test_rows_of_another_time_and_no_good_batch(work: Work, today: Any) -> None:
     assert message.startswith("models/m.sql: 2 of 2 batches failed (2026-01-01, 2026-01-02), nothing is published; ")
     batched(work, begin="2027-01-01", full_refresh=True)
     assert work.fails("m") == ("models/m.sql: no batch is due: it begins in the future, or the backfill is empty.")
+
+
+QUARANTINE = """
+    model: m
+    on_failure: quarantine
+    max_quarantine_share: 0.9
+    expectations:
+      - {expect: expect_column_values_to_be_between, column: id, max_value: 89}
+      - {expect: expect_column_values_to_be_unique, column: id, keep: at}
+"""
+
+
+def by_batch(work: Work, name: str) -> dict[int, list[int]]:
+    """Returns the ids of a table's rows by the day of their batch."""
+    path = work.path(name)
+    rows = delta.first_rows(path, 99)[1] if delta.is_table(path) else []
+    return {day: sorted(row["id"] for row in rows if row["at"].day == day) for day in {row["at"].day for row in rows}}
+
+
+def test_each_batch_is_published_or_in_quarantine_whole(work: Work, today: Any) -> None:
+    work.file("expectations/suites/m.yml", QUARANTINE)
+    batched(work)
+
+    def built(*rows: tuple[int, str], **options: Any) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+        """Builds; each row of the batches that were built must be published or put aside, once. Returns both by day."""
+        events(work, *rows, materialized="view")
+        result = work.build(**options)["m"]
+        assert result.status in ("success", "warn", "error") and result.version is not None, result.message
+        good, bad = by_batch(work, "m"), by_batch(work, "m__quarantine")
+        for start, _ in (result.batches or {})["successful"]:
+            day = int(start[8:10])
+            assert sorted([*good.get(day, []), *bad.get(day, [])]) == sorted(
+                number for number, at in rows if int(at[8:10]) == day
+            )
+        return good, bad
+
+    first = [(1, "2026-01-01 10:00"), (90, "2026-01-01 11:00"), (2, "2026-01-02 10:00"), (91, "2026-01-02 11:00")]
+    today("2026-01-02T12:00")
+    assert built(*first) == ({1: [1], 2: [2]}, {1: [90], 2: [91]})
+    # Another day: its bad rows come in beside those of days that are done; one has a key that is published.
+    later = [*first, (3, "2026-01-03 10:00"), (1, "2026-01-03 11:00"), (92, "2026-01-03 12:00")]
+    today("2026-01-03T12:00")
+    good, bad = built(*later)
+    assert (good, bad) == ({1: [1], 2: [2], 3: [3]}, {1: [90], 2: [91], 3: [1, 92]})
+    # Batches again, and one of them fails: it keeps its rows, in the table and aside. In the others, what is right now
+    # leaves the quarantine, and what is bad now leaves the table.
+    window = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 4, tzinfo=UTC))
+    again = [(93, "2026-01-01 10:00"), (9, "2026-01-01 11:00"), (2, "2026-01-02 10:00"), (92, "2026-01-02 11:00")]
+    batched(work, BROKEN)
+    good, bad = built(*again, *later[4:], event_time=window)
+    assert (good, bad) == ({1: [9], 2: [2], 3: [3]}, {1: [93], 2: [92], 3: [1, 92]})
+    batched(work)
+    good, bad = built(*again, *later[4:], event_time=window)  # the key 1 is published nowhere else any more
+    assert (good, bad) == ({1: [9], 2: [2], 3: [1, 3]}, {1: [93], 2: [92], 3: [92]})
