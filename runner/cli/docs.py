@@ -24,7 +24,7 @@ _LOOPBACK = "127.0.0.1"
 
 @click.command("docs", short_help="Write the site; --serve serves it.")
 @click.option("--output", type=click.Path(path_type=Path), help="The folder to write it to; target/site by default.")
-@click.option("--no-dashboards", is_flag=True, help="Ask no query of a dashboard anew: show the kept answers.")
+@click.option("--no-dashboards", is_flag=True, help="Ask Spark nothing: show the answers that are kept.")
 @click.option("--serve", is_flag=True, help="Serve it on this machine until Ctrl-C.")
 @click.option("--port", default=8080, show_default=True, help="Where to serve it; 0 for any free port.")
 @project_options
@@ -35,8 +35,10 @@ def docs_command(command: Command, output: Path | None, no_dashboards: bool, ser
     run docs             into target/site; open its index.html
     run docs --serve     and serve it at 127.0.0.1:8080
 
-    Spark is started only for queries of dashboards whose SQL, variables or tables have changed since they were asked.
+    Spark is started only for what has changed since it was asked: queries of dashboards, the age of a source that a query
+    tells, rows and columns of views.
     """
+    from runner.site.catalog.views import count_views
     from runner.site.facts import Facts
     from runner.site.write import write_site
 
@@ -44,6 +46,11 @@ def docs_command(command: Command, output: Path | None, no_dashboards: bool, ser
     facts = Facts(project=project, quality=command.quality(), now=now)
     with command.keeping_spark():
         facts.asked, facts.aged = _answers(command, facts, ask=not no_dashboards)
+        counted, wrong = (0, []) if no_dashboards else count_views(facts, command.spark)
+    if counted:
+        say(f"run: {counted} views counted")
+    for trouble in wrong:
+        say(f"run: {trouble}")
     page = write_site(facts, output)
     troubles = {made.trouble: made.is_wrong for of in facts.panels.values() for made in of if made.trouble}
     for trouble in troubles:

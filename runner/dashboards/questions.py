@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,10 +50,7 @@ def question(project: Project, query: Query, *, now: datetime) -> Question:
         _refuse_unbuilt(project, project.lookup.source(*pair, project.files.name).unique_id, query)
     sql = compiled.sql
     tables = tuple(tables_in(project, sql))
-    seen: dict[str, tuple[str, int]] = {}
-    views: dict[str, str] = {}
-    for table in tables:
-        _note(project, table, seen, views)
+    seen, views = read_through(project, tables)
     said = [digest(sql), json.dumps([seen, views, engine(project)], sort_keys=True)]
     if clock(sql):
         said.append(day(project, now))
@@ -71,6 +69,16 @@ def _refuse_unbuilt(project: Project, unique_id: str, query: Query) -> None:
         raise ProjectError(f"{query.place}: {node.label} has not been built. Build it: run {words}{node.label}")
     if not exists(node.table.path(project.warehouse)):
         raise ProjectError(f"{query.place}: {node.label} has not been landed. Land it: run ingest {node.label}")
+
+
+def read_through(project: Project, tables: Iterable[TableRef]) -> tuple[dict[str, tuple[str, int]], dict[str, str]]:
+    """Returns what reading some tables hangs on: by name the id and version of each table that is read, also through
+    views, and by name the digest of each view's SQL."""
+    seen: dict[str, tuple[str, int]] = {}
+    views: dict[str, str] = {}
+    for table in tables:
+        _note(project, table, seen, views)
+    return seen, views
 
 
 def _note(project: Project, table: TableRef, seen: dict[str, tuple[str, int]], views: dict[str, str]) -> None:

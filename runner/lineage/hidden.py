@@ -42,6 +42,10 @@ class Hidden:
         name = column.partition(".")[0].lower()
         return self.is_whole(node) or name in self._columns.get(node.unique_id, frozenset())
 
+    def said(self, node: Model | SourceTable) -> list[str] | None:
+        """Returns the names of the columns that show none of their values; None for all."""
+        return None if self.is_whole(node) else sorted(self._columns.get(node.unique_id, ()))
+
     @cached_property
     def refused(self) -> Mapping[Query, str]:
         """By query of a dashboard that shows what is sensitive: why it is not asked.

@@ -158,6 +158,7 @@ def test_each_panel_of_each_dashboard_has_its_numbers_and_says_how_many_of_what_
 ) -> None:
     shop, said = dashboards
     assert "queries of dashboards asked, 0 unchanged" in said and "without data" not in said
+    assert "run: 10 views counted\n" in said and "could not be counted" not in said
     for dashboard in load_project(shop.root).files.dashboards.values():
         page = page_of(shop, dashboard.name)
         for panel in dashboard.panels:
@@ -214,7 +215,7 @@ def test_dashboards_that_have_not_changed_start_no_spark(dashboards: tuple[Workp
     )
     code, said = shop.run("docs")
     assert code == 1
-    assert "run: 1 queries of dashboards asked, " in said
+    assert "run: 1 queries of dashboards asked, " in said and "views counted" not in said
     assert (
         "run: a panel is without data: dashboards/orders.yml:32: " in said
         and "`order_cuont` cannot be resolved" in said

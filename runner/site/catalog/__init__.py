@@ -5,6 +5,7 @@ table      the page of a source, model, seed or snapshot
 around     the pages of macros, exposures, groups, analyses and singular tests
 library    what the pages share: who reads what, last runs, last verdicts
 stored     what a Delta log says of a table: size, versions, statistics of columns
+views      what a query counted of views: rows, columns
 verdicts   the checks of a table, each with what it said last
 highlight  SQL, Jinja and Python in colours, names linked to their pages
 markup     descriptions, Markdown in a safe subset

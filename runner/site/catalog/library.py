@@ -13,7 +13,9 @@ from runner.records import RunRecord
 from runner.site.address import Node, address_of, way
 from runner.site.catalog.highlight import highlighted, links_of_sql, links_of_template
 from runner.site.catalog.verdicts import Check, Results, checks_of, results_of
+from runner.site.catalog.views import Counted, read_counted
 from runner.site.facts import Facts, Standing
+from runner.warehouse import is_view
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -34,6 +36,12 @@ class Library:
         nodes = {node.unique_id: node for node in project.nodes()}
         order = [nodes[name] for name in project.graph.order if name in nodes]
         return sorted(order, key=lambda node: not isinstance(node, SourceTable))
+
+    def counted(self, node: Model | SourceTable) -> Counted | None:
+        """Returns what a query counted of a view; None of what is none, or was never counted."""
+        if not isinstance(node, Model) or not is_view(node.table.path(self.facts.project.warehouse)):
+            return None
+        return read_counted(self.facts, node)
 
     @cached_property
     def runs(self) -> Mapping[str, Sequence[tuple[RunRecord, Mapping[str, Any]]]]:

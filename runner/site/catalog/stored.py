@@ -18,7 +18,7 @@ from runner.quality.kept import as_moment
 from runner.state.commits import Commit, commits
 
 _MOST = 20  # versions that are told
-_CUT = 32  # characters that Delta keeps of a text's least and greatest value
+CUT = 32  # characters that Delta keeps of a text's least and greatest value
 _WIDE = Context(prec=50)
 _loads = partial(json.loads, parse_float=Decimal)
 
@@ -95,7 +95,7 @@ def read_stored(table: Path) -> Stored | None:
         files=files or 0,
         partition_by=tuple(now.metadata.get("partitionColumns") or ()),
         columns=tuple((one["name"], delta.spelled(one["type"])) for one in _fields(now)),
-        figures=_figures(now, rows),
+        figures=_figures(now),
         versions=tuple(
             Version(commit=said[number], rows=one[0], size=one[1], files=one[2])
             for number in sorted(said, reverse=True)
@@ -108,6 +108,17 @@ def read_stored(table: Path) -> Stored | None:
             if not name.startswith("delta.columnMapping.maxColumnId")
         },
     )
+
+
+def columns_of(schema: str, stats: str) -> tuple[tuple[tuple[str, str], ...], Mapping[str, Figures]]:
+    """Returns the columns of a schema with their types, and their figures, by one file's statistics.
+
+    Args:
+        schema: in Spark's JSON, as a Delta log has it.
+        stats: likewise.
+    """
+    now = Snapshot(metadata={"schemaString": schema}, files={("", ""): {"stats": stats}})
+    return tuple((one["name"], delta.spelled(one["type"])) for one in _fields(now)), _figures(now)
 
 
 _Size = tuple[int | None, int | None, int | None]
@@ -155,11 +166,11 @@ def _stats(add: Action) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _figures(snapshot: Snapshot, rows: int | None) -> dict[str, Figures]:
+def _figures(snapshot: Snapshot) -> dict[str, Figures]:
     files = [(_stats(add), add) for add in snapshot.files.values()]
     partitions = set(snapshot.metadata.get("partitionColumns") or ())
     found = {}
-    for name, path, kind in _leaves(_fields(snapshot)):
+    for name, path, kind in leaves(_fields(snapshot)):
         if name in partitions:
             figures = _of_partitions(path[0], kind, files)
         else:
@@ -173,7 +184,7 @@ def _fields(snapshot: Snapshot) -> Sequence[Mapping[str, Any]]:
     return found
 
 
-def _leaves(
+def leaves(
     fields: Sequence[Mapping[str, Any]], names: tuple[str, ...] = (), path: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, tuple[str, ...], Any]]:
     """Yields the name of each column and of each field in structs, its path in statistics, and its type."""
@@ -181,7 +192,7 @@ def _leaves(
         own = (*names, one["name"])
         physical = (*path, (one.get("metadata") or {}).get("delta.columnMapping.physicalName", one["name"]))
         if isinstance(one["type"], dict) and one["type"]["type"] == "struct":
-            yield from _leaves(one["type"]["fields"], own, physical)
+            yield from leaves(one["type"]["fields"], own, physical)
         else:
             yield ".".join(own), physical, one["type"]
 
@@ -215,7 +226,7 @@ def _of_files(path: tuple[str, ...], kind: Any, files: Sequence[tuple[Mapping[st
     if nulls is None and ends is None and files:
         return Figures(why_not="its files say nothing of this column; Delta keeps statistics of the first 32")
     least, greatest = (min(ends[0], default=None), max(ends[1], default=None)) if ends else (None, None)
-    is_cut = kind == "string" and any(isinstance(one, str) and len(one) >= _CUT for one in (least, greatest))
+    is_cut = kind == "string" and any(isinstance(one, str) and len(one) >= CUT for one in (least, greatest))
     return Figures(nulls=nulls, least=least, greatest=greatest, is_cut=is_cut)
 
 

@@ -24,6 +24,7 @@ from runner.site.catalog.library import Library, folder_of, is_documented, kind_
 from runner.site.catalog.markup import first_sentence, rendered, rendered_line
 from runner.site.catalog.stored import Figures, Stored, read_stored
 from runner.site.catalog.verdicts import Check
+from runner.site.catalog.views import Counted
 from runner.site.facts import Standing
 from runner.site.graph.columns import origins_of
 from runner.site.page import Entry, Page
@@ -50,7 +51,9 @@ class Row:
 
     Attributes:
         folder: where it stands in the tree.
-        rows, size: as its log says; None for a view, and where nothing is stored. Size in bytes.
+        rows: as its log says, or of a view as they were counted last; None where nobody knows.
+        counted_at: when a view's rows were counted; None of what has a log.
+        size: in bytes, as its log says; None for a view, and where nothing is stored.
         changed_at: of its newest version, or None.
     """
 
@@ -60,6 +63,7 @@ class Row:
     detail: str
     standing: Standing
     rows: int | None
+    counted_at: datetime | None
     size: int | None
     changed_at: datetime | None
     failed: int
@@ -117,10 +121,12 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
     facts = library.facts
     place = node.table.path(facts.project.warehouse)
     stored = read_stored(place)
+    counted = library.counted(node)
     path = library.address(node)
     kind = kind_of(node)
     checks = library.checks[node.unique_id]
-    columns = list(_columns(library, node, stored, checks))
+    columns = list(_columns(library, node, stored or counted, checks))
+    rows, counted_at = (stored.rows, None) if stored else counted_rows(counted, checks if is_view(place) else ())
     standing = library.standing(node)
     sample, sample_note = _sample(library, node, stored)
     row = Row(
@@ -129,7 +135,8 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
         folder=folder_of(node, facts.project.files.name),
         detail=first_sentence(node.description),
         standing=standing,
-        rows=stored.rows if stored else None,
+        rows=rows,
+        counted_at=counted_at,
         size=stored.size if stored else None,
         changed_at=_changed_at(library, node, stored),
         failed=sum(check.status == "fail" for check in checks),
@@ -152,6 +159,7 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
             "row": row,
             "is_view": is_view(place),
             "stored": stored,
+            "counted": counted,
             "description": rendered(node.description),
             "source_description": rendered(node.source_description) if isinstance(node, SourceTable) else "",
             "grain": grain_of(node, checks),
@@ -184,6 +192,16 @@ def table_page(library: Library, node: Model | SourceTable) -> tuple[Page, Row]:
         entries=tuple(_entries(library, node, kind, path, columns, checks)) if is_documented(node) else (),
     )
     return page, row
+
+
+def counted_rows(counted: Counted | None, checks: Sequence[Check]) -> tuple[int | None, datetime | None]:
+    """Returns how many rows a view has and when they were counted: by what still holds, else by who counted last."""
+    if counted is not None and counted.is_current:
+        return counted.rows, counted.at
+    known = [(one.last.at, one.last.rows) for one in checks if one.last is not None and one.last.rows is not None]
+    known += [(counted.at, counted.rows)] if counted is not None else []
+    at, rows = max(known, default=(None, None))
+    return rows, at
 
 
 def grain_of(node: Model | SourceTable, checks: Sequence[Check]) -> str:
@@ -267,12 +285,12 @@ def _settings(node: Model | SourceTable) -> str:
 
 
 def _columns(
-    library: Library, node: Model | SourceTable, stored: Stored | None, checks: Sequence[Check]
+    library: Library, node: Model | SourceTable, held: Stored | Counted | None, checks: Sequence[Check]
 ) -> Iterator[ColumnRow]:
     promised = {column.name.lower(): column for column in node.columns}
-    there = dict(stored.columns) if stored else {}
+    there = dict(held.columns) if held else {}
     names = list(there)
-    if not stored and isinstance(node, Model):
+    if not held and isinstance(node, Model):
         names = list(library.facts.lineage.columns.get(node.unique_id, {}))
     seen = {name.lower() for name in names}
     names += [column.name for column in node.columns if column.name.lower() not in seen]
@@ -281,7 +299,7 @@ def _columns(
         own = tuple(check for check in checks if name in check.columns and _is_close(check))
         description, taken_from = library.described(node, name)
         is_hidden = library.facts.hidden.is_hidden(node, name)
-        figures = stored.figures.get(name) if stored else None
+        figures = held.figures.get(name) if held else None
         kind = there.get(name) or (column.data_type if column else None) or ""
         yield _column(
             name,
@@ -289,14 +307,14 @@ def _columns(
             column,
             checks=own,
             figures=figures,
-            rows=stored.rows if stored else None,
+            rows=held.rows if held else None,
             is_hidden=is_hidden,
             description=description,
             taken_from=taken_from,
             is_key=name in (node.key if isinstance(node, SourceTable) else node.config.unique_key),
-            remark=_remark(column, there, name) if stored else "",
+            remark=_remark(column, there, name) if held else "",
         )
-        for field, found in stored.figures.items() if stored else ():
+        for field, found in held.figures.items() if held else ():
             if field.startswith(f"{name}."):
                 yield _column(
                     field.removeprefix(f"{name}."),
@@ -304,7 +322,7 @@ def _columns(
                     None,
                     checks=tuple(check for check in checks if field in check.columns),
                     figures=found,
-                    rows=stored.rows if stored else None,
+                    rows=held.rows if held else None,
                     is_hidden=is_hidden,
                     depth=1 + field.count(".") - name.count(".") - 1,
                 )
