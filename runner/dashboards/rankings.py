@@ -48,7 +48,7 @@ def judge(values: Sequence[float], noise: Noise, columns: Mapping[str, Sequence[
 
     Args:
         values: all of them, not only those that are shown: the greatest of many always look outstanding.
-        columns: by role (`of`, `deviation`, `error`, `low`, `high`, `p`) the values of that column.
+        columns: by role (`of`, `effect`, `deviation`, `error`, `low`, `high`, `p`) the values of that column.
         of: what is ranked, in words.
     """
     nothing: list[float | None] = [None] * len(values)
@@ -58,7 +58,7 @@ def judge(values: Sequence[float], noise: Noise, columns: Mapping[str, Sequence[
         ends = [_poisson(value) for value in values]
         return _told(values, ends, [math.sqrt(value) for value in values], of_counts(values), of)
     if noise.kind == "share":
-        return _told_of_shares(values, columns["of"], of)
+        return _told_of_shares(values, columns["of"], columns.get("effect") or [1.0] * len(values), of)
     if noise.kind == "mean":
         return _told_of_means(values, columns["of"], columns["deviation"], of)
     if noise.kind == "error":
@@ -68,10 +68,15 @@ def judge(values: Sequence[float], noise: Noise, columns: Mapping[str, Sequence[
     return _one_by_one(values, noise, columns, of)
 
 
-def _told_of_shares(values: Sequence[float], wholes: Sequence[float], of: str) -> Signal:
-    pairs = list(zip(values, wholes, strict=True))
-    compared = parts({str(row): (value * whole, whole) for row, (value, whole) in enumerate(pairs)})
-    ends = [_wilson(value * whole, whole) for value, whole in pairs]
+def _told_of_shares(values: Sequence[float], wholes: Sequence[float], effects: Sequence[float], of: str) -> Signal:
+    rows = list(zip(values, wholes, effects, strict=True))
+
+    def effect(labels: Sequence[str]) -> float:
+        own = [rows[int(label)] for label in labels]
+        return sum(whole * effect for _, whole, effect in own) / sum(whole for _, whole, _ in own)
+
+    compared = parts({str(row): (value * whole, whole) for row, (value, whole, _) in enumerate(rows)}, effect)
+    ends = [_wilson(value * whole / effect, whole / effect) for value, whole, effect in rows]
     return _told(values, ends, _errors(ends), of_shares(compared), of)
 
 

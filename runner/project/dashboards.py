@@ -30,8 +30,9 @@ _N_KEYS = {"sum", "value", "query", "of"}
 _PERIOD_KEYS = {"first", "last", "query"}
 _FIELD_KEYS = {"field", "title", "unit", "format"}
 _BOX = ("low", "q1", "median", "q3", "high")
-_NOISE_KEYS = {"count", "of", "deviation", "error", "low", "high", "p", "below", "expected"}
+_NOISE_KEYS = {"count", "of", "effect", "deviation", "error", "low", "high", "p", "below", "expected"}
 _NOISE_ROLES = {"share": {"of"}, "mean": {"of", "deviation"}, "error": {"error"}, "interval": {"low", "high"}}
+_NOISE_FURTHER = {"share": {"effect"}, "interval": {"p"}}
 # What each mark draws: the channels that it needs, and those and the settings that it may have.
 _NEEDS: Mapping[Mark, tuple[str, ...]] = {
     "line": ("x", "y"),
@@ -102,9 +103,9 @@ class Noise:
 
     Attributes:
         kind: `exact`: no chance is in the values; `count`: they are counts of independent things; `share`: counts of
-            `of`, drawn as shares; `mean`: means of `of` things with their `deviation`; `error`: each has a standard
+            `of`, drawn as shares, with their design effect where there is an `effect`; `mean`: means of `of` things with their `deviation`; `error`: each has a standard
             error; `interval`: each has its 95 % interval, and a p-value where it has `p`.
-        columns: by role (`of`, `deviation`, `error`, `low`, `high`, `p`) the column that holds it.
+        columns: by role (`of`, `effect`, `deviation`, `error`, `low`, `high`, `p`) the column that holds it.
         below: of p-values, those below are beyond chance.
         expected: of an interval, the value that chance gives.
     """
@@ -496,9 +497,10 @@ def _noise(section: Section, what: str) -> Noise:
             f'{section.place("noise")}: {named} is "exact", "count", or a mapping: of, deviation and of, error, or low and high.'
         )
     said.check_keys(_NOISE_KEYS, named)
-    columns = {key: said.text(key, named) for key in ("of", "deviation", "error", "low", "high", "p") if key in said}
-    given = {key for key in columns if key != "p"}
-    kinds = [kind for kind, roles in _NOISE_ROLES.items() if given == roles]
+    columns = {
+        key: said.text(key, named) for key in ("of", "effect", "deviation", "error", "low", "high", "p") if key in said
+    }
+    kinds = [kind for kind, roles in _NOISE_ROLES.items() if columns.keys() - _NOISE_FURTHER.get(kind, ()) == roles]
     if not kinds:
         raise FormatError(
             f"{section.place('noise')}: {named} names one of: of, deviation and of, error, or low and high."

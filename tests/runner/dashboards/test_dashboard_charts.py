@@ -267,6 +267,10 @@ def test_shares_are_held_against_the_common_one() -> None:
     assert other.has_order is True
     tiny = judge([0.30, 0.11, 0.5], sure("share", of="n"), {"of": [1000.0, 1000.0, 2.0]}, of="devices")
     assert tiny.has_order is True and tiny.high[2] == pytest.approx(0.905, abs=0.001)
+    noise, columns = sure("share", of="n", effect="e"), {"of": [1000.0] * 2, "effect": [10.0] * 2}
+    clustered = judge([0.30, 0.11], noise, columns, of="devices")
+    plain = judge([0.30, 0.11], sure("share", of="n"), {"of": [100.0] * 2}, of="devices")
+    assert (clustered.low, clustered.words) == (pytest.approx(plain.low), plain.words)
     few = judge([0.5, 0.25], sure("share", of="n"), {"of": [2.0, 4.0]}, of="devices")
     assert (few.has_order, few.words) == (None, "2 devices are too few, or too small, to tell their order from chance.")
 

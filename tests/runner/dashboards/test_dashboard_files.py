@@ -161,6 +161,11 @@ WRONG = {
         'dashboards/daily.yml:14: the chart of panel "Orders" needs "noise": a ranking is drawn on x and y and noise. '
         'What tells its order from chance; "noise: exact" where there is none.',
     ),
+    "noise of half a kind": (
+        "mark: line", "mark: ranking\n          noise: {deviation: spread}",
+        'dashboards/daily.yml:15: the noise of the chart of panel "Orders" names one of: of, deviation and of, error, or '
+        "low and high.",
+    ),
     "a model that there is not": (
         "from {{ ref('totals') }}", "from {{ ref('total') }}",
         'dashboards/daily.yml:12: ref("total") names no model. Did you mean "totals"?',
