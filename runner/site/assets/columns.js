@@ -9,8 +9,8 @@
   const LINE = 22;
   const HEAD = 40;
   const tables = new Map([...document.querySelectorAll("#tables [data-id]")].map((one) => {
-    const { id, label, kind, store, stored, state, file, title } = one.dataset; // a panel of a dashboard has a title
-    return [id, { id, label, kind, store, stored, state, file, title, page: one.querySelector("a")?.getAttribute("href") || null }];
+    const { id, label, kind, store, stored, state, file, title, dashboard } = one.dataset; // a panel has a title and a dashboard
+    return [id, { id, label, kind, store, stored, state, file, title, dashboard, page: one.querySelector("a")?.getAttribute("href") || null }];
   }));
   const byLabel = new Map([...tables.values()].map((table) => [table.label, table]));
   let asked = 0;
@@ -33,7 +33,8 @@
   /** What a step is called: a column, what lies within it, or the rows of its table. */
   const said = (label, path) => (path === "*" ? `rows of ${label}` : counted(path, `${label}.`));
   const shortly = (path) => (path === "*" ? "its rows" : counted(path, ""));
-  const called = (table, path) => (table.title ? `${table.title}: ${path}` : said(table.label, path));
+  const nameOf = (table) => (table.title ? `${table.dashboard}: ${table.title}` : table.label);
+  const called = (table, path) => (table.title ? `${nameOf(table)}: ${path}` : said(table.label, path));
 
   /** The table and the path that an address names: the longest label of a table that it begins with. */
   function named(text) {
@@ -129,7 +130,7 @@
     };
     const links = edges.map(([from, to, copied]) => ({ from, to, copied }));
     for (const [key, { id, path, table }] of steps) {
-      line(key, box(id, { name: table.title || table.label, kind: table.kind, state: table.state, last: Boolean(table.title) }), shortly(path), addressOf(table.label, path));
+      line(key, box(id, { name: table.title || table.label, kind: table.title ? `${table.kind} of ${table.dashboard}` : table.kind, state: table.state, last: Boolean(table.title) }), shortly(path), addressOf(table.label, path));
       if (!table.store) continue;
       const stored = entry(await load(id, table.file), path)?.stored || (path === "*" ? "its records" : "");
       if (!stored || !above.has(key)) continue;
@@ -223,7 +224,7 @@
   // The same in words.
 
   const column = (table, path) => make("a", { href: addressOf(table.label, path) }, called(table, path));
-  const chart = (table) => (table.page ? make("a", { href: table.page, class: "origin", "aria-label": `The chart: ${table.title}` }, "the chart") : "");
+  const chart = (table) => (table.page ? make("a", { href: table.page, class: "origin", "aria-label": `The chart: ${nameOf(table)}` }, "the chart") : "");
 
   async function tree(id, path, seen) {
     const file = await load(id, tables.get(id)?.file);
@@ -266,7 +267,7 @@
     if (!path.includes("*")) {
       parts.push(listed("In the stores", fields.map(([text, copied]) => make("li", {}, make("span", { class: "how" }, copied ? "=" : "~"), text)), "Nothing."));
     }
-    if (table.title) parts.push(listed("Shown on", [make("li", {}, table.title, " ", chart(table))], ""));
+    if (table.title) parts.push(listed("Shown on", [make("li", {}, nameOf(table), " ", chart(table))], ""));
     else {
       const below = (step?.to || []).filter(([id]) => !tables.get(id).title);
       parts.push(listed("Made of it", below.map(([id, one]) => make("li", {}, column(tables.get(id), one))), "Nothing: no other table reads it."));
@@ -309,7 +310,7 @@
     let { path } = found;
     const file = await choose(table, path);
     if (now !== asked) return;
-    $("chosen").replaceChildren(table.page ? make("a", { href: table.page }, table.title || table.label) : table.title || table.label);
+    $("chosen").replaceChildren(table.page ? make("a", { href: table.page }, nameOf(table)) : nameOf(table));
     if (!file || file.unknown) {
       $("said").textContent = file?.unknown ? `Its columns cannot be followed: ${file.unknown}` : "Nothing is known of its columns.";
       return;
@@ -320,7 +321,7 @@
     }
     path = Object.keys(file.columns).find((one) => one.toLowerCase() === path.toLowerCase()) || path;
     if (!entry(file, path)) {
-      $("said").textContent = `"${table.title || table.label}" has no column "${path}".`;
+      $("said").textContent = `"${nameOf(table)}" has no column "${path}".`;
       return;
     }
     const ways = await followed(table, path, now);

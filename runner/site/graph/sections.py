@@ -127,6 +127,7 @@ def _tables(facts: Facts) -> Iterator[dict[str, Any]]:
             "store": store_name(source.store) if source else "",
             "stored": (source.stored_as or source.name) if source else "",
             "title": "",
+            "dashboard": "",
         }
     for unique_id, shown in facts.lineage.panels.items():
         yield {
@@ -137,7 +138,8 @@ def _tables(facts: Facts) -> Iterator[dict[str, Any]]:
             "file": panel_file(shown),
             "store": "",
             "stored": "",
-            "title": shown.title,
+            "title": shown.panel.title,
+            "dashboard": shown.dashboard.title,
         }
 
 

@@ -233,7 +233,8 @@ def test_the_way_of_a_column_goes_on_to_the_panels(charted: Facts) -> None:
     text = (write_site(charted).parent / "columns.html").read_text(encoding="utf-8")
     assert (
         'data-label="trade#2" data-kind="panel" data-file="data/columns/dashboards/trade-2.js" '
-        'data-title="Trade &amp; &lt;more&gt;: Paid"><a href="dashboards/trade.html#panel-2">trade#2</a>' in text
+        'data-title="Paid" data-dashboard="Trade &amp; &lt;more&gt;"><a href="dashboards/trade.html#panel-2">trade#2</a>'
+        in text
     )
 
 
