@@ -87,7 +87,7 @@ def _is_within(name: str, others: Collection[str]) -> bool:
 
 def _of_age(facts: Facts) -> Iterator[str]:
     for one in facts.freshness.values():
-        if one.loaded_at is not None and one.status in ("warn", "error"):
+        if one.is_late and one.loaded_at is not None:
             age = duration(one.age.total_seconds())
             yield f"{one.table.label} is {age} old, more than sources.yml allows ({one.by}, {one.loaded_at:%Y-%m-%d %H:%M} UTC)."
         elif one.message:
