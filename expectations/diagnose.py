@@ -90,8 +90,9 @@ def _of_limits(result: CheckResult, given: Mapping[str, Any]) -> dict[str, Need]
     needs: dict[str, Need] = {
         "wrong": Aggregate(call="count(*)", where=wrong),
         "median wrong": Aggregate(call=f"percentile_approx({value}, 0.5D, 1000)", where=wrong),
+        # Zeros say nothing of a unit, and of carts and discounts most are.
         "median right": Aggregate(
-            call=f"percentile_approx({value}, 0.5D, 1000)", where=f"NOT coalesce(({wrong}), TRUE)"
+            call=f"percentile_approx({value}, 0.5D, 1000)", where=f"NOT coalesce(({wrong}), TRUE) AND {value} > 0"
         ),
         "signs": Aggregate(call=f"count_if({value} < 0 AND {inside(f'-{value}')})", where=wrong),
         "commonest": Query(
@@ -198,7 +199,7 @@ def _limits(result: CheckResult, values: Mapping[str, Any]) -> CheckResult:
         )
         if values["median right"] is not None:
             said += (
-                f" Their median is {measured(values['median wrong'], column)}, that of the others "
+                f" Their median is {measured(values['median wrong'], column)}; that of the others, zeros left out, "
                 f"{measured(values['median right'], column)}."
             )
         return _named(result, UNIT, said)

@@ -60,8 +60,8 @@ def test_values_outside_their_limits(name: str, values: dict[str, Any], cause: s
 def test_a_unit_is_said_in_words() -> None:
     assert limits(**{"factor 0": 99}).evidence == (
         "Multiplied by 1/1,000, 99.0 % of the 100 wrong values of duration_seconds are within the limits: they are "
-        "thousandths (milliseconds for seconds). Their median is 600,000 s (6.94 days), that of the others "
-        "600 s (10 min).",
+        "thousandths (milliseconds for seconds). Their median is 600,000 s (6.94 days); that of the others, "
+        "zeros left out, 600 s (10 min).",
     )
 
 

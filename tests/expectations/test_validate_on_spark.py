@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from expectations.causes import CLUSTERED_SLICE, DEAD, SHIFTED_SLICE, SPAN, UNIT, VERSIONS
+from expectations.causes import CLUSTERED_SLICE, DEAD, OUTSIDE, SHIFTED_SLICE, SPAN, UNIT, VERSIONS
 from expectations.result import CheckResult, SuiteResult
 from expectations.suite import Expectation, Severity, Suite
 from expectations.verdict import verdict
@@ -180,6 +180,17 @@ def test_milliseconds_in_one_device_are_found(spark: SparkSession, sessions: Dat
     found = verdict(run(frame(spark, data), sessions))
     assert (found.cause, str(found.slice)) == (UNIT, "device_type = tablet")
     assert SHIFTED_SLICE in [check.cause for check in found.explained]
+
+
+def test_large_values_of_a_column_of_zeros_are_another_unit_only_where_the_others_say_so(
+    spark: SparkSession, sessions: DataFrame
+) -> None:
+    rule = expect("expect_column_values_to_be_between", column="amount", max_value=500)
+    carts = [0.0] * 300 + [40.0 + number for number in range(60)]
+    large = one(frame(spark, {"amount": [*carts, *(510.0 + number for number in range(9))]}), sessions, rule)
+    cents = one(frame(spark, {"amount": [*carts, *(6_900.0 + number for number in range(9))]}), sessions, rule)
+    assert (large.cause, cents.cause) == (OUTSIDE, UNIT)
+    assert "hundredths (cents for whole money" in cents.evidence[0]
 
 
 def test_a_dead_column_is_found_and_leads(spark: SparkSession, sessions: DataFrame) -> None:
