@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from datetime import date, datetime
 
 
 def count(value: float) -> str:
@@ -55,6 +57,12 @@ def size(number: float) -> str:
         if abs(number) >= least:
             return f"{figure(number / least)} {unit}"
     return f"{figure(number)} B"
+
+
+def days(values: Sequence[date | None]) -> list[str]:
+    """Returns days in words, months where each is the first day of one: 2026-01-31, 2026-01; empty for none."""
+    months = all(one.day == 1 and not isinstance(one, datetime) for one in values if one is not None)
+    return ["" if one is None else one.strftime("%Y-%m") if months else str(one) for one in values]
 
 
 def unit_of(column: str) -> str:

@@ -84,7 +84,10 @@ def draw_grid(chart: Chart, answer: Answer) -> Drawing:
         sentence=f"Grid of {axis_title(color)} by {y.title} and {x.title}: {len(cells)} cells from {short(least)} to {short(most)}.",
         legend=legend,
         height=len(rows) * 30 + 60,
-        notes=(f"Colours and cells: {axis_title(color)}.",),
+        notes=(
+            f"Colours and cells: {axis_title(color)}.",
+            *(["An empty cell has no number."] if len(cells) < len(columns) * len(rows) else []),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from expectations.words import days
 from runner.project.dashboards import Field
 
 Kind = Literal["time", "number", "text"]
@@ -89,9 +90,9 @@ def short(value: float) -> str:
 
 def names_of(values: Sequence[Any]) -> list[str]:
     """Returns values as names: days as months where all of them are the first of one."""
-    known = [value for value in values if value is not None]
-    months = kind_of(known) == "time" and all(value.day == 1 and not isinstance(value, datetime) for value in known)
-    return [value.strftime("%Y-%m") if months and value is not None else exact(value) for value in values]
+    if kind_of(values) != "time" or any(isinstance(value, datetime) for value in values):
+        return [exact(value) for value in values]
+    return [text or NOTHING for text in days(values)]
 
 
 def raw(value: Any) -> str:

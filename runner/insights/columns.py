@@ -8,6 +8,7 @@ from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expectations.words import days as words_of
 from runner import delta
 from runner.errors import ProjectError, did_you_mean
 
@@ -103,7 +104,9 @@ def days(table: pa.Table, name: str) -> NDArray[np.int64]:
 
 
 def texts(table: pa.Table, name: str) -> list[str]:
-    """Returns a column as texts; "unknown" for what is null or empty."""
+    """Returns a column as texts, days as months where each is the first of one; "unknown" for what is null or empty."""
     import pyarrow as pa
 
-    return [value or "unknown" for value in table.column(name).cast(pa.string()).to_pylist()]
+    column = table.column(name)
+    found = words_of(column.to_pylist()) if pa.types.is_date(column.type) else column.cast(pa.string()).to_pylist()
+    return [value or "unknown" for value in found]

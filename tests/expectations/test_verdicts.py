@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ from expectations.definition import Level, Slice
 from expectations.result import CheckResult, SuiteResult
 from expectations.suite import Expectation, Severity
 from expectations.verdict import describe, settle, verdict
-from expectations.words import duration, figure, measured, percent
+from expectations.words import days, duration, figure, measured, percent
 
 TYPES = {
     "D1": "expect_metric_grain_to_be",
@@ -186,6 +187,8 @@ FIGURES = [
     (duration(7_461_000), "86.4 days"),
     (measured(1_815, "duration_seconds"), "1,815 s (30.2 min)"),
     (measured(12, "order_count"), "12"),
+    (", ".join(days([date(2025, 1, 1), None, date(2025, 2, 1)])), "2025-01, , 2025-02"),
+    (", ".join(days([date(2025, 1, 1), date(2025, 1, 2)])), "2025-01-01, 2025-01-02"),
 ]
 
 

@@ -388,8 +388,14 @@ def test_a_heat_maps_classes_have_round_edges(tmp_path: Path) -> None:
     assert [(one.color, one.title) for one in found.legend] == [
         (1, "0 to 20"), (2, "20 to 40"), (3, "40 to 60"), (5, "60 to 80"), (6, "80 to 100"),
     ]  # fmt: skip
+    assert found.notes == ("Colours and cells: n.",)
     cells = re.findall(r"var\(--heat-(\d)\)", found.pictures[0][1])
     assert cells == ["1", "5", "6"]
+
+
+def test_a_heat_map_says_what_its_gaps_are(tmp_path: Path) -> None:
+    found = made(tmp_path, "{mark: heatmap, x: x, y: y, color: n}", x=["a", "b"], y=["z", "w"], n=[1, 2])
+    assert found.notes == ("Colours and cells: n.", "An empty cell has no number.")
 
 
 def test_shares_of_a_column_have_as_many_digits(tmp_path: Path) -> None:

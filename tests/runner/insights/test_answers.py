@@ -149,6 +149,14 @@ def test_the_group_that_differs_is_named_with_its_interval(write: Write, tiny: d
     assert found.is_signal
 
 
+def test_groups_of_months_are_called_by_them(write: Write, tiny: dict[str, str]) -> None:
+    visits = _visits({"2025-01-01": (20, 400), "2025-02-01": (90, 400)})
+    visits["device"] = [datetime.date.fromisoformat(day) for day in visits["device"]]
+    [found] = told(project_with(write, tiny, DEVICES, {"visits": visits}))
+    assert found.finding is not None
+    assert [row.label for row in found.finding.rows] == ["2025-02", "2025-01"]
+
+
 def test_groups_alike_are_not_ranked(write: Write, tiny: dict[str, str]) -> None:
     visits = _visits({"phone": (50, 400), "desk": (56, 400), "tablet": (52, 400)})
     [found] = told(project_with(write, tiny, DEVICES, {"visits": visits}))
