@@ -8,6 +8,7 @@ from functools import cached_property
 from runner.errors import ProjectError
 from runner.lineage.columns import Lineage
 from runner.lineage.panels import Followed
+from runner.lineage.reading import read_through
 from runner.lineage.shapes import Origin
 from runner.model import Column, Model, SourceTable
 from runner.project.dashboards import Query
@@ -58,17 +59,18 @@ class Hidden:
         return {query: reason for query, reason in reasons.items() if reason}
 
     def _reason(self, query: Query, followed: Followed) -> str:
-        if followed.unknown:
-            what = self._with_secrets(followed.reads)
-            if what or followed.names_files:
-                return (
-                    f"{query.place}: the query reads {what or 'files by their path'}, and it cannot be followed whether it "
-                    f"shows what is sensitive: {followed.unknown}"
-                )
+        what = self._with_secrets(followed.reads)
+        if followed.unknown and (what or followed.names_files):
+            return (
+                f"{query.place}: the query reads {what or 'files by their path'}, and it cannot be followed whether it "
+                f"shows what is sensitive: {followed.unknown}"
+            )
+        if not what:
             return ""
+        inlined = self._inlined(followed.reads, *self._found)
         for name, shape in followed.columns.items():
             for one in sorted(shape.origins()):
-                if _has_secret([one], *self._found):
+                if _has_secret([one], *self._found, inlined):
                     table, path = self._project.node(one.table).label, one.written()
                     said = f"the rows of {table}" if one.is_rows else f"{table}.{path}"
                     return f'{query.place}: the query shows "{name}", made of {said}, which is sensitive. {_WAY_OUT}'
@@ -124,6 +126,7 @@ class Hidden:
 
     def _derived(self, node: Model, whole: set[str], columns: Mapping[str, frozenset[str]]) -> set[str]:
         lineage = self._lineage
+        inlined = self._inlined(self._project.graph.parents(node.unique_id), whole, columns)
         found = set()
         for name in lineage.columns.get(node.unique_id, {}):
             try:
@@ -131,13 +134,45 @@ class Hidden:
             except ProjectError:
                 found.add(name.lower())  # nobody knows what it is made of
                 continue
-            if _has_secret(origins, whole, columns):
+            if _has_secret(origins, whole, columns, inlined):
                 found.add(name.lower())
         return found
 
+    def _inlined(
+        self, tables: Iterable[str], whole: Collection[str], columns: Mapping[str, frozenset[str]]
+    ) -> frozenset[tuple[str, tuple[str, ...]]]:
+        """Returns what the sensitive columns of ephemeral models are made of: the query that holds these is followed beyond them.
 
-def _has_secret(origins: Iterable[Origin], whole: Collection[str], columns: Mapping[str, frozenset[str]]) -> bool:
-    return any(one.table in whole or one.column.lower() in columns.get(one.table, frozenset()) for one in origins)
+        Args:
+            tables: those that the query reads, by unique id.
+        """
+        models = self._project.buildable
+        ephemeral = [
+            one
+            for one in read_through(self._project, tables)
+            if one in models and models[one].config.materialized == "ephemeral" and (one in whole or columns.get(one))
+        ]
+        return frozenset(
+            (origin.table, origin.path)
+            for one in ephemeral
+            for name, shape in self._lineage.columns_of(one).items()
+            if one in whole or name.lower() in columns[one]
+            for origin in shape.origins()
+        )
+
+
+def _has_secret(
+    origins: Iterable[Origin],
+    whole: Collection[str],
+    columns: Mapping[str, frozenset[str]],
+    inlined: Collection[tuple[str, tuple[str, ...]]],
+) -> bool:
+    return any(
+        one.table in whole
+        or one.column.lower() in columns.get(one.table, frozenset())
+        or (one.table, one.path) in inlined
+        for one in origins
+    )
 
 
 def _mark(of: Model | SourceTable | Column) -> object:

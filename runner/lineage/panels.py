@@ -25,7 +25,7 @@ class Followed:
     Attributes:
         columns: name → shape, in order; a `Taken.table` is a unique id; none where they cannot be followed.
         unknown: why they cannot.
-        reads: unique ids of the tables that it can name.
+        reads: unique ids of the tables that it refers to.
         names_files: whether it names tables by the path of their files.
     """
 
@@ -94,10 +94,10 @@ def _followed(
     except ProjectError as error:
         return Followed(unknown=_placed(query, error))
     named = (name.lower() for name in _NAMED.findall(compiled.sql.replace("`", "")))  # by hand, without a ref
-    reads = frozenset(read_through(project, [*asked, *(tables[name] for name in named if name in tables)]))
+    reads = frozenset([*asked, *(tables[name] for name in named if name in tables)])
     names_files = _OF_FILES.search(compiled.sql) is not None
     try:
-        made = made_of(project, compiled.sql, reads, columns)
+        made = made_of(project, compiled.sql, read_through(project, reads), columns)
     except ProjectError as error:
         return Followed(unknown=_placed(query, error), reads=reads, names_files=names_files)
     return Followed(columns=made.columns, reads=reads, names_files=names_files)

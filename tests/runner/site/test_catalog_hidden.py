@@ -28,6 +28,8 @@ FILES = {
                 columns:
                   - {name: id, data_type: int}
                   - {name: email, data_type: string, meta: {sensitive: true}}
+              - name: notes
+                columns: [{name: id, data_type: int}, {name: note, data_type: string}]
               - name: wages
                 meta: {sensitive: true}
                 columns: [{name: id, data_type: int}, {name: wage, data_type: int}]
@@ -37,8 +39,15 @@ FILES = {
     "models/paid.sql": "select id, wage from {{ source('shop', 'wages') }}",
     "models/learned.py": "def model(dbt, session):\n    return dbt.ref('copied')\n",
     "models/aside.sql": "select id from {{ ref('learned') }}",
+    "models/inner.sql": "{{ config(materialized='ephemeral') }} select id, note as remark from {{ source('shop', 'notes') }}",
+    "models/over.sql": "select id, upper(remark) as remark from {{ ref('inner') }}",
+    "models/told.sql": "{{ config(materialized='ephemeral') }} select count(email) as emails from {{ source('shop', 'people') }}",
     "models/models.yml": """
         models:
+          - name: inner
+            columns: [{name: remark, meta: {sensitive: true}}]
+          - name: told
+            columns: [{name: emails, meta: {sensitive: false}}]
           - name: counted
             columns: [{name: mails, meta: {sensitive: false}}]
           - name: aside
@@ -61,6 +70,7 @@ def facts(write: Write) -> Facts:
         ("paid", ("id", "wage"), ()),  # everything of a sensitive table
         ("learned", ("anything",), ()),  # what cannot be followed
         ("aside", (), ("id",)),
+        ("over", ("remark",), ("id",)),  # an ephemeral model's mark
     ],
 )
 def test_what_is_made_of_a_sensitive_column_is_sensitive(
@@ -69,6 +79,24 @@ def test_what_is_made_of_a_sensitive_column_is_sensitive(
     found = facts.hidden
     node = facts.project.models[table]
     assert [found.is_hidden(node, name) for name in (*hidden, *shown)] == [True] * len(hidden) + [False] * len(shown)
+
+
+def test_marks_of_ephemeral_models_hold_for_panels(write: Write) -> None:
+    board = """
+        title: Board
+        panels:
+          - title: Refused
+            query: select remark from {{ ref("inner") }}
+            chart: {mark: table}
+          - title: Shown
+            query: select emails from {{ ref("told") }}
+            chart: {mark: table}
+        """
+    project = load_project(write({**FILES, "dashboards/board.yml": board}))
+    found = Facts(project=project, quality=load_quality(project), now=NOW).hidden.refused
+    assert [reason.partition(" Take")[0] for reason in found.values()] == [
+        'dashboards/board.yml:4: the query shows "remark", made of shop.notes.note, which is sensitive.'
+    ]
 
 
 def test_a_whole_table_is_sensitive_by_its_own_mark(facts: Facts) -> None:
