@@ -93,7 +93,7 @@ def _followed(
         asked |= {project.lookup.source(*pair, own).unique_id for pair in compiled.captured.sources}
     except ProjectError as error:
         return Followed(unknown=_placed(query, error))
-    named = (name.lower() for name in _NAMED.findall(compiled.sql.replace("`", "")))  # by hand, without a ref
+    named = (name.lower() for name in _NAMED.findall(compiled.body.replace("`", "")))  # by hand, without a ref
     reads = frozenset([*asked, *(tables[name] for name in named if name in tables)])
     names_files = _OF_FILES.search(compiled.sql) is not None
     try:
