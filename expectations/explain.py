@@ -74,13 +74,13 @@ def explain(
                 placed = replace(judged[index], slice=slices[0], where=slices[1:])
                 judged[index] = diagnose.located(placed)
     if stores is not None:
-        judged = [_with_store(one, stores) if _is_open(one) else one for one in judged]
+        judged = [_with_store(one, stores, rows or 0) if _is_open(one) else one for one in judged]
     return tuple(judged), jobs
 
 
-def _with_store(one: CheckResult, origins: Origins) -> CheckResult:
+def _with_store(one: CheckResult, origins: Origins, rows: int) -> CheckResult:
     """Returns a check with the store that its columns come from as a slice, the last of those that it has."""
-    found = store_of(origins, one)
+    found = store_of(origins, one, rows)
     known = [part for part in (one.slice, *one.where) if part is not None]
     if found is None or any(part.column == STORE for part in known):
         return one

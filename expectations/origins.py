@@ -150,11 +150,15 @@ def _by_key(origins: Origins, frame: DataFrame) -> Label:
     return Label(sql=_said(conditions), columns=frozenset({origins.union_key}), frame=marked)
 
 
-def store_of(origins: Origins, result: CheckResult) -> Slice | None:
-    """Returns the store that all columns of a check come from; None where they come from several, or nobody knows."""
+def store_of(origins: Origins, result: CheckResult, rows: int) -> Slice | None:
+    """Returns the store that all columns of a check come from; None where they come from several, or nobody knows.
+
+    Args:
+        rows: of the model, all of which have values of that store.
+    """
     named: tuple[str, ...] = tuple(result.numbers.get("dead") or result.expectation.columns)
     if not named:
         named = tuple(word for word in _WORD.findall(result.failing) if word in origins.columns)
     stores = {origins.columns.get(name.split(".")[0], "") for name in named}
     store = stores.pop() if len(stores) == 1 else ""
-    return Slice(column=STORE, value=store) if store else None
+    return Slice(column=STORE, value=store, rows=rows) if store else None

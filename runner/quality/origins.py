@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from runner.lineage.columns import column_lineage
+from runner.errors import NotFoundError
+from runner.lineage.columns import Field, Lineage, column_lineage
 from runner.model import Model, SourceTable
 from runner.names import store_name
 from runner.project.parse import Project
@@ -41,13 +42,11 @@ def origins_of(
     if isinstance(node, SourceTable) or len({_kind(one) for one in landed.values()}) < 2:
         return None
     lineage = column_lineage(project, only={node.unique_id, *above})
-    known = lineage.columns.get(node.unique_id, {})
     of: dict[str, str] = {}
     copies, keys = set(), set()
     union_key, unioned = "", {}
     for column in columns:
-        found = lineage.fields(node.unique_id, column) if column in known else ()
-        fields = [one for one in found if one.table in landed]
+        fields = [one for one in _fields(lineage, node.unique_id, column) if one.table in landed]
         stores = {_kind(landed[one.table]) for one in fields}
         own = {one.table: one for one in fields if (one.path,) == landed[one.table].key and one.is_copy}
         if len(stores) == 1:
@@ -61,6 +60,14 @@ def origins_of(
                 for table, one in own.items()
             }
     return Origins(columns=of, copies=frozenset(copies), keys=frozenset(keys), union_key=union_key, unioned=unioned)
+
+
+def _fields(lineage: Lineage, table: str, column: str) -> tuple[Field, ...]:
+    """Returns the fields of stores that a column comes from; none where it cannot be followed."""
+    try:
+        return lineage.fields(table, column)
+    except NotFoundError:
+        return ()
 
 
 def _keys(warehouse: Warehouse, table: SourceTable, key: str) -> DataFrame:

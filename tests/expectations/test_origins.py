@@ -67,10 +67,14 @@ def checked(*, failing: str = "", dead: tuple[str, ...] = (), **arguments: Any) 
 
 
 def test_a_check_of_columns_of_one_store_names_it() -> None:
-    assert store_of(ORIGINS, checked(column="device")) == Slice(column="store", value=B)
-    assert store_of(ORIGINS, checked(column="device.os")) == Slice(column="store", value=B)
-    assert store_of(ORIGINS, checked(column="made_of_both")) is None
-    assert store_of(ORIGINS, checked(failing="NOT (`device` = 'web' AND note > 1)")) == Slice(column="store", value=B)
-    assert store_of(ORIGINS, checked(failing="device = name")) is None
-    assert store_of(ORIGINS, checked(column="id", dead=("note", "visit"))) == Slice(column="store", value=B)
-    assert store_of(ORIGINS, checked()) is None
+    assert store_of(ORIGINS, checked(column="device"), 40) == Slice(column="store", value=B, rows=40)
+    assert store_of(ORIGINS, checked(column="device.os"), 40) == Slice(column="store", value=B, rows=40)
+    assert store_of(ORIGINS, checked(column="made_of_both"), 40) is None
+    assert store_of(ORIGINS, checked(failing="NOT (`device` = 'web' AND note > 1)"), 40) == Slice(
+        column="store", value=B, rows=40
+    )
+    assert store_of(ORIGINS, checked(failing="device = name"), 40) is None
+    assert store_of(ORIGINS, checked(column="id", dead=("note", "visit")), 40) == Slice(
+        column="store", value=B, rows=40
+    )
+    assert store_of(ORIGINS, checked(), 40) is None
