@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from expectations.checks import averages, distribution, evenness, groups, matching, pairs, ranking, slices, source
@@ -190,7 +191,9 @@ def of_slices(rng: np.random.Generator, x: Numbers) -> Iterator[tuple[str, str]]
         }
         for k, c in zip(keys, counts, strict=True)
     ]
-    found = judge(slices.CLUSTERED, {"rows": n, "cells": cells}, column="x", slices=["device"], date="day")
+    found = judge(
+        slices.CLUSTERED, {"rows": n, "cells": pa.Table.from_pylist(cells)}, column="x", slices=["device"], date="day"
+    )
     yield "D4 by slice", found.level
     failing = rng.random(n) < 0.02
     located = []

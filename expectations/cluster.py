@@ -8,13 +8,14 @@ on all dates), the excess is narrow (the neighbouring bands have no share in it)
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from expectations.arrays import np
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     Counts = NDArray[np.float64]
@@ -32,17 +33,6 @@ _FLANK = 0.5
 _RESOLUTION = 3.0  # a band must span this many steps of a whole-numbered column
 
 EVERYTHING = "(all rows)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """Rows of one slice on one date in one bin: `rows` values in [exp(bin * BIN), exp((bin + 1) * BIN))."""
-
-    column: str
-    value: str
-    date: str | None
-    bin: int
-    rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +77,7 @@ class Shifted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Matrix:
+class Matrix:
     """Counts of one slice: dates by bins; `first` is the number of the first bin."""
 
     column: str
@@ -98,17 +88,16 @@ class _Matrix:
 
 
 def find_clusters(
-    cells: Iterable[Cell], *, least_excess: float = 0.1, min_rows: int = 100, whole_numbers: bool = False
+    matrices: Sequence[Matrix], *, least_excess: float = 0.1, min_rows: int = 100, whole_numbers: bool = False
 ) -> list[Cluster]:
     """Returns the packed slices, the one with the strongest evidence first.
 
     Args:
-        cells: counts; each slice column covers the same rows.
+        matrices: counts, see `matrices_of`; each slice column covers the same rows.
         least_excess: the share of a slice's rows in the band beyond the expected one.
         min_rows: slices with fewer rows are not judged.
         whole_numbers: the values are whole numbers, so narrow bands of small values are lattice, not clusters.
     """
-    matrices = _matrices(cells)
     found: list[Cluster] = []
     for index, matrix in enumerate(matrices):
         if matrix.counts.sum() < min_rows:
@@ -121,9 +110,8 @@ def find_clusters(
     return sorted(found, key=lambda cluster: -cluster.evidence)
 
 
-def find_shifted(cells: Iterable[Cell], *, least_ratio: float = 4.0, min_rows: int = 100) -> list[Shifted]:
+def find_shifted(matrices: Sequence[Matrix], *, least_ratio: float = 4.0, min_rows: int = 100) -> list[Shifted]:
     """Returns the slices whose median is `least_ratio` times (or one over it) that of the other rows, worst first."""
-    matrices = _matrices(cells)
     found = []
     for index, matrix in enumerate(matrices):
         own = matrix.counts.sum(axis=0)
@@ -147,33 +135,60 @@ def _median(counts: Counts, first: int) -> float:
     return float(np.exp((first + middle + 0.5) * BIN))
 
 
-def _matrices(cells: Iterable[Cell]) -> list[_Matrix]:
-    listed = list(cells)
-    if not listed:
+def matrices_of(cells: pa.Table) -> list[Matrix]:
+    """Returns the counts of each slice, dates by bins, and of all rows.
+
+    Args:
+        cells: one row for each slice, date and bin: `c` and `v`, the slice's column and value; `day`, null where there are
+            no dates; `bin`, b for values in [exp(b * BIN), exp((b + 1) * BIN)); `n`, the rows.
+    """
+    import pyarrow.compute as pc
+
+    dated = cells.column("day").is_valid()
+    if pc.any(dated).as_py():  # rows without a date cannot be placed; other checks speak of them
+        cells = cells.filter(dated)
+    if not cells.num_rows:
         return []
-    bins = np.array([cell.bin for cell in listed])
+    bins = _array(cells.column("bin"))
     first, width = int(bins.min()), int(bins.max() - bins.min()) + 1
-    days = sorted({cell.date for cell in listed if cell.date is not None})
+    days = sorted(str(day) for day in cells.column("day").unique().to_pylist() if day is not None)
     per_bucket = -(-len(days) // _MOST_DATES) if days else 1
     buckets = tuple(tuple(days[i : i + per_bucket]) for i in range(0, len(days), per_bucket)) or ((),)
-    position: dict[str | None, int] = {day: i for i, bucket in enumerate(buckets) for day in bucket}
-    if days:  # rows without a date cannot be placed; other checks speak of them
-        listed = [cell for cell in listed if cell.date is not None]
-    numbers: dict[tuple[str, str], int] = {}
-    slices = np.array([numbers.setdefault((cell.column, cell.value), len(numbers)) for cell in listed])
-    dates = np.array([position.get(cell.date, 0) for cell in listed])
-    places = (slices * len(buckets) + dates) * width + np.array([cell.bin for cell in listed]) - first
-    shape = (len(numbers), len(buckets), width)
-    counts = np.bincount(places, [cell.rows for cell in listed], minlength=math.prod(shape)).reshape(shape)
+    dates = _codes(cells.column("day"), {day: i for i, bucket in enumerate(buckets) for day in bucket})
+    names, values = cells.column("c").unique().to_pylist(), cells.column("v").unique().to_pylist()
+    pairs = _codes(cells.column("c"), {name: i for i, name in enumerate(names)}) * len(values)
+    pairs += _codes(cells.column("v"), {value: i for i, value in enumerate(values)})
+    found, starts, slices = np.unique(pairs, return_index=True, return_inverse=True)
+    places = (slices * len(buckets) + dates) * width + bins - first
+    shape = (len(found), len(buckets), width)
+    counts = np.bincount(places, _array(cells.column("n")), minlength=math.prod(shape)).reshape(shape)
     matrices = [
-        _Matrix(column=column, value=value, counts=counts[number], dates=buckets, first=first)
-        for (column, value), number in numbers.items()
+        Matrix(
+            column=names[found[number] // len(values)],
+            value=values[found[number] % len(values)],
+            counts=counts[number],
+            dates=buckets,
+            first=first,
+        )
+        for number in np.argsort(starts)
     ]
-    if matrices and matrices[0].column != EVERYTHING:
+    if matrices[0].column != EVERYTHING:
         column = matrices[0].column
         whole = np.sum([matrix.counts for matrix in matrices if matrix.column == column], axis=0)
-        matrices.append(_Matrix(column=EVERYTHING, value="", counts=whole, dates=buckets, first=first))
+        matrices.append(Matrix(column=EVERYTHING, value="", counts=whole, dates=buckets, first=first))
     return matrices
+
+
+def _array(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    return np.asarray(column.to_numpy(), dtype=np.int64)
+
+
+def _codes(column: pa.ChunkedArray, numbers: Mapping[str, int]) -> NDArray[np.int64]:
+    """Returns the number of each value; 0 for null."""
+    coded = column.combine_chunks().dictionary_encode()
+    known = [numbers.get(str(value), 0) for value in coded.dictionary.to_pylist()]
+    places = coded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
+    return np.asarray(np.array([*known, 0], dtype=np.int64)[places])
 
 
 def _windows(counts: Counts, width: int) -> Counts:
@@ -189,7 +204,7 @@ def _flanks(counts: Counts, width: int) -> Counts:
     return np.asarray((sums[..., : -2 * width] + sums[..., 2 * width :]) / 2)
 
 
-def _wide_enough(matrix: _Matrix, width: int, bands: int, whole_numbers: bool) -> NDArray[np.bool_]:
+def _wide_enough(matrix: Matrix, width: int, bands: int, whole_numbers: bool) -> NDArray[np.bool_]:
     if not whole_numbers:
         return np.ones(bands, dtype=bool)
     lower = np.exp((matrix.first + np.arange(bands)) * BIN)
@@ -203,7 +218,7 @@ def divergence(share: Counts, expected: Counts) -> Counts:
     return np.where(p > q, nats, 0.0)
 
 
-def _on_some_dates(matrix: _Matrix, least_excess: float, whole_numbers: bool) -> list[Cluster]:
+def _on_some_dates(matrix: Matrix, least_excess: float, whole_numbers: bool) -> list[Cluster]:
     """Returns the best band of the slice that is too full on some dates, compared with its other dates."""
     best: Cluster | None = None
     per_date = matrix.counts.sum(axis=1)
@@ -296,7 +311,7 @@ def _evidence(
 
 
 def _cluster(
-    matrix: _Matrix, band: int, width: int, dates: Sequence[int] | NDArray[np.intp], evidence: float
+    matrix: Matrix, band: int, width: int, dates: Sequence[int] | NDArray[np.intp], evidence: float
 ) -> Cluster:
     counts = matrix.counts[:, band : band + width].sum(axis=1)
     rows = matrix.counts.sum(axis=1)
@@ -316,7 +331,7 @@ def _cluster(
     )
 
 
-def _on_all_dates(matrix: _Matrix, others: Sequence[Counts], least_excess: float, whole_numbers: bool) -> list[Cluster]:
+def _on_all_dates(matrix: Matrix, others: Sequence[Counts], least_excess: float, whole_numbers: bool) -> list[Cluster]:
     """Returns the best band that is too full on all dates, against its flanks and against the other slices."""
     if not others:
         return []

@@ -1,6 +1,7 @@
 """Needs to values: all aggregates and all small queries of a suite in one Spark job, failures kept apart.
 
-The only module here that runs Spark. It uses public DataFrame calls alone, so it works over Spark Connect too.
+What lies in files here is computed in this process first; see `in_process`. The only module here that runs Spark. It uses
+public DataFrame calls alone, so it works over Spark Connect too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from expectations.at_hand import Collected, Files
 from expectations.definition import Aggregate, Given, Need, Query, escape
+from expectations.in_process import InProcess
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"(?<!\{)\{(this|other)\}(?!\})")
 _JSON = "to_json(struct(*), map('ignoreNullFields', 'false'))"
 TOGETHER = 24  # tables and queries in one job: a plan of hundreds takes Spark longer to make than to run
-_MOST_ROWS = 10_000  # of a query among others; of more rows, Arrow is the faster way
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Computed:
     """What was computed.
 
     Attributes:
-        values: need → value: a scalar or a list for an aggregate, a list of rows (mappings) for a query.
+        values: need → value: a scalar or a list for an aggregate, a list of rows (mappings) or a table for a query.
         failures: need → what Spark raised.
         jobs: the Spark actions that it took.
     """
@@ -63,11 +65,18 @@ Part = Aggregates | Query
 
 
 class Data:
-    """The model under check and the tables it is held against, as frames."""
+    """The model under check and the tables it is held against, as frames.
 
-    def __init__(self, frame: DataFrame, inputs: Mapping[str, DataFrame]) -> None:
+    Args:
+        here: those of them whose rows are at hand on this machine; the empty name is the model itself.
+    """
+
+    def __init__(
+        self, frame: DataFrame, inputs: Mapping[str, DataFrame], here: Mapping[str, Files | Collected] | None = None
+    ) -> None:
         self._frame = frame
         self._inputs = inputs
+        self.in_process = InProcess(here or {})
 
     @property
     def frame(self) -> DataFrame:
@@ -87,9 +96,14 @@ class Data:
             return False
         return isinstance(need, Aggregate) or set(_NAME.findall(need.sql)) == {"other"}
 
-    def query(self, query: Query) -> list[dict[str, Any]]:
-        """Runs a query; returns its rows, at most `query.limit`."""
-        return list(self.asked(query).limit(query.limit).toArrow().to_pylist())
+    def query(self, query: Query) -> Any:
+        """Runs a query; returns its rows, at most `query.limit`, as mappings or as a table."""
+        asked = self.asked(query).limit(query.limit)
+        if query.is_table:
+            return asked.toArrow()
+        if any("timestamp" in kind for kind in types_of(asked).values()):  # which Arrow would give in another zone
+            return [row.asDict(recursive=True) for row in asked.collect()]
+        return asked.toArrow().to_pylist()
 
     def asked(self, query: Query) -> DataFrame:
         """Returns a query as a frame; nothing runs."""
@@ -170,27 +184,32 @@ def compute(data: Data, needs: Sequence[Need], memo: MutableMapping[Need, Any] |
         memo: values over other tables that suites before found, for a run in which those tables stay as they are; what
             is found now is added.
 
-    The aggregates over every table and the queries are one job; each query of very many rows is one of its own. Where
-    the one job fails, its parts are halved until the wrong ones stand alone, so that one wrong expression spoils only
-    the expectation that holds it.
+    What can be computed in this process is. Of the others, the aggregates over every table and the queries are one Spark
+    job; each query that is a table is one of its own. Where the one job fails, its parts are halved until the wrong ones
+    stand alone, so that one wrong expression spoils only the expectation that holds it.
     """
     computed = Computed()
+    known = memo if memo is not None else {}
+    distinct = dict.fromkeys(need for need in needs if not isinstance(need, Given))
+    computed.values |= {need: known[need] for need in distinct if need in known}
+    before = data.in_process.jobs
+    computed.values |= data.in_process.answer(need for need in distinct if need not in known)
+    computed.jobs += data.in_process.jobs - before
     by_table: dict[str, list[Aggregate]] = defaultdict(list)
     queries: list[Query] = []
-    known = memo if memo is not None else {}
-    for need in dict.fromkeys(needs):
-        if need in known:
-            computed.values[need] = known[need]
-        elif isinstance(need, Aggregate):
+    for need in distinct:
+        if need in computed.values:
+            continue
+        if isinstance(need, Aggregate):
             by_table[need.of].append(need)
-        elif isinstance(need, Query):
+        else:
             queries.append(need)
     parts: list[Part] = [Aggregates(of=of, calls=tuple(calls)) for of, calls in by_table.items()]
-    parts += [query for query in queries if query.limit <= _MOST_ROWS]
+    parts += [query for query in queries if not query.is_table]
     for start in range(0, len(parts), TOGETHER):
         _try(data, parts[start : start + TOGETHER], computed)
     for query in queries:
-        if query.limit > _MOST_ROWS:
+        if query.is_table:
             _try(data, [query], computed)
     known.update({need: value for need, value in computed.values.items() if data.reads_another_alone(need)})
     return computed

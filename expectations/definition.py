@@ -80,6 +80,7 @@ class Query:
         limit: rows that are taken at most.
         is_small: it limits its own rows to a few, of numbers, texts, booleans and nulls only, which come as JSON: plans
             of many such queries stay small.
+        is_table: its value is an Arrow table instead of a list of rows: for very many.
     """
 
     sql: str
@@ -87,6 +88,7 @@ class Query:
     where: str = ""
     limit: int = 10_000
     is_small: bool = False
+    is_table: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

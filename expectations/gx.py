@@ -298,12 +298,16 @@ def first_line(error: BaseException | str) -> str:
 
 
 class Engine:
-    """Great Expectations' own Spark engine over one frame, for what the one pass cannot compute."""
+    """Great Expectations' own Spark engine over one frame, for what the one pass cannot compute.
 
-    def __init__(self, frame: DataFrame, label: str) -> None:
+    Args:
+        persist: whether it keeps the frame's rows between its jobs, as it does by default.
+    """
+
+    def __init__(self, frame: DataFrame, label: str, *, persist: bool = False) -> None:
         context = great.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}  # bars would break the caller's own output
-        source = context.data_sources.add_spark(name=label, persist=False)
+        source = context.data_sources.add_spark(name=label, persist=persist)
         batch = source.add_dataframe_asset(name=label).add_batch_definition_whole_dataframe(label)
         self._batch = batch.get_batch({"dataframe": frame})
 

@@ -34,7 +34,7 @@ def metric_of(need: Need) -> MetricConfiguration:
     if isinstance(need, Given):
         return MetricConfiguration("sluice.given", {}, {"name": need.name})
     if isinstance(need, Query):
-        name, values = "sluice.query", {"sql": need.sql, "limit": need.limit}
+        name, values = "sluice.query", {"sql": need.sql, "limit": need.limit, "is_table": need.is_table}
     else:
         name, values = f"sluice.aggregate{'_of_another' if need.of else ''}", {"sql": need.call}
     domain = {"of": need.of, "row_condition": need.where or None, "condition_parser": "spark" if need.where else None}
@@ -94,14 +94,13 @@ class _OverAnother(MetricProvider):  # type: ignore[misc]
 class _Asked(MetricProvider):  # type: ignore[misc]
     metric_name = "sluice.query"
     domain_keys = ("of", "row_condition", "condition_parser")
-    value_keys = ("sql", "limit")
+    value_keys = ("sql", "limit", "is_table")
 
     @metric_value(engine=SparkDFExecutionEngine)  # type: ignore[untyped-decorator]
     def _spark(
         cls, execution_engine: Any, metric_domain_kwargs: dict[str, Any], metric_value_kwargs: dict[str, Any], **_: Any
-    ) -> list[dict[str, Any]]:
-        of, where = metric_domain_kwargs["of"], _where(metric_domain_kwargs)
-        query = Query(sql=metric_value_kwargs["sql"], of=of, where=where, limit=metric_value_kwargs["limit"])
+    ) -> Any:
+        query = Query(of=metric_domain_kwargs["of"], where=_where(metric_domain_kwargs), **metric_value_kwargs)
         return Data(_frame(execution_engine), _TABLES).query(query)
 
 

@@ -22,6 +22,8 @@ from runner.errors import NotFoundError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from expectations.at_hand import Collected, Files
+
 _ROWS = Aggregate(call="count(*)")
 Facts = Callable[[Expectation], Mapping[str, Any]]
 
@@ -42,6 +44,7 @@ def validate(
     origins: Callable[[], Origins | None] = lambda: None,
     memo: MutableMapping[Need, Any] | None = None,
     jobs_so_far: Callable[[], int | None] = lambda: None,
+    here: Mapping[str, Files | Collected] | None = None,
 ) -> SuiteResult:
     """Returns what the suite says of the frame.
 
@@ -56,6 +59,8 @@ def validate(
         origins: tells the stores that the frame is made of, asked for only where a check is flagged.
         memo: see `compute.compute`.
         jobs_so_far: counts the Spark jobs that this thread's work has started; None where nobody can.
+        here: those of the frames whose rows are at hand on this machine, by the names of `inputs`, the empty name for
+            `frame`: what can be is computed from them, without Spark.
 
     Raises:
         NotFoundError: a referenced table is not among `inputs`.
@@ -64,7 +69,7 @@ def validate(
     for name in suite.references:
         if name not in inputs:
             raise NotFoundError(f'{suite.model}: its suite needs "{name}".', name=name, known=inputs)
-    data = Data(frame, {**inputs, suite.model: frame})
+    data = Data(frame, {**inputs, suite.model: frame}, here)
     columns = types_of(frame)
     others = {name: types_of(inputs[name]) for name in suite.references}
     asked = [ask(one, columns, others, facts(one)) for one in suite.expectations]

@@ -13,21 +13,26 @@ import shutil
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expectations.at_hand import Collected, Files
 from runner import delta
 from runner.errors import ProjectError
 from runner.names import TableRef
 from runner.session.jobs import is_shared
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
 _VIEW = "view.json"
 _KEPT = "_versions"  # a folder with the definitions that were published before
 _MOST_KEPT = 50
 _ONE_PARTITION = 8 * 2**20  # bytes of files
+_IN_PROCESS = 512 * 2**20  # bytes of files; above, Spark's many tasks are the faster way
+_COLLECTED = 16 * 2**20  # bytes of files that a view reads; above, its rows are too many to be handed over
 _KIND = re.compile(r"^Type: (\w+)$", re.MULTILINE)
 _PLACE = re.compile(r"^Location: file:(?://)?(/.*)$", re.MULTILINE)
 
@@ -195,6 +200,7 @@ class Warehouse:
         self._names: dict[TableRef, str] = {}
         self._read: dict[Path, tuple[delta.PlainFiles, DataFrame]] = {}
         self._asked: dict[str, tuple[list[DataFrame | None], DataFrame | None]] = {}
+        self._here: list[tuple[DataFrame, Files | Collected, int]] = []  # with the bytes of files
 
     def path(self, ref: TableRef) -> Path:
         return ref.path(self.root)
@@ -277,7 +283,24 @@ class Warehouse:
         frame = frame.coalesce(1) if plain.size <= _ONE_PARTITION else frame
         with self._lock:
             self._read[path] = plain, frame
+            self._know(frame, plain.size, Files(plain.files, _types(frame)), _IN_PROCESS)
         return frame
+
+    def here(self, frame: DataFrame) -> Files | Collected | None:
+        """Returns the rows of a frame of `rows` or `query` where they are at hand on this machine and not too many."""
+        with self._lock:
+            return next((found for known, found, _ in self._here if known is frame), None)
+
+    def _know(self, frame: DataFrame, size: int, found: Files | Collected, most: int) -> None:
+        if size <= most and self._is_utc():
+            self._here.append((frame, found, size))
+
+    def _size(self, frame: DataFrame) -> int:
+        """Returns the bytes of files that a frame reads; too many where nobody knows."""
+        return next((size for known, _, size in self._here if known is frame), _IN_PROCESS)
+
+    def _is_utc(self) -> bool:
+        return self.spark.conf.get("spark.sql.session.timeZone") == "UTC"
 
     def query(self, sql: str, inputs: Sequence[TableRef]) -> DataFrame | None:
         """Returns a query over published tables as they are now, to be asked several times; see `rows`.
@@ -306,6 +329,9 @@ class Warehouse:
             except AnalysisException:  # it names a table's column by the table's name, for example
                 query = None
             self._asked[sql] = frames, query
+            if query is not None:
+                size = sum(self._size(frame) for frame in frames if frame is not None)
+                self._know(query, size, Collected(_types(query), partial(_rows_of, query)), _COLLECTED)
             return query
 
     def _by_files(self, ref: TableRef) -> DataFrame | None:
@@ -350,6 +376,14 @@ class Warehouse:
             except AnalysisException as error:
                 if error.getCondition() != "WRONG_COMMAND_FOR_OBJECT_TYPE":  # it is of the other kind
                     raise
+
+
+def _types(frame: DataFrame) -> dict[str, str]:
+    return {field.name: field.dataType.simpleString() for field in frame.schema.fields}
+
+
+def _rows_of(frame: DataFrame, columns: Sequence[str]) -> pa.Table:
+    return frame.select(*("`" + column.replace("`", "``") + "`" for column in columns)).toArrow()
 
 
 def _literal(path: Path) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from expectations.causes import CLUSTERED_SLICE, SHIFTED_SLICE
-from expectations.cluster import BIN, EVERYTHING, Cell, Cluster, Shifted, find_clusters, find_shifted
+from expectations.causes import CLUSTERED_SLICE, EXPECTATION, SHIFTED_SLICE
+from expectations.cluster import BIN, EVERYTHING, Cluster, Shifted, find_clusters, find_shifted, matrices_of
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -25,51 +25,49 @@ from expectations.definition import (
 )
 from expectations.words import count, figure, measured, percent
 
-_MOST_CELLS = 400_000
+_MOST_CELLS = 1_000_000
+_WHOLE = ("tinyint", "smallint", "int", "bigint")
 
 
 def _needs(arguments: Arguments, table: Table) -> dict[str, Need]:
     column = quoted(arguments["column"])
     slices, date = arguments["slices"] or [], arguments["date"]
     day = f"CAST({quoted(date)} AS DATE)" if date else "CAST(NULL AS DATE)"
-    names = ", ".join(literal(name) for name in slices) or literal(EVERYTHING)
-    values = ", ".join(f"v{index}" for index, _ in enumerate(slices)) or "''"
     sliced = "".join(f"coalesce(CAST({quoted(name)} AS STRING), 'null') AS v{i}, " for i, name in enumerate(slices))
     # What is the same in all slices of a row is computed before the row is repeated for each of them.
     rows = (
-        f"SELECT {sliced}{day} AS day, CAST(floor(ln(CAST({column} AS DOUBLE)) / {BIN!r}D) AS INT) AS bin, "
-        f"typeof({column}) IN ('tinyint', 'smallint', 'int', 'bigint') AS whole FROM {{this}} "
+        f"SELECT {sliced}{day} AS day, CAST(floor(ln(CAST({column} AS DOUBLE)) / {BIN!r}D) AS INT) AS bin FROM {{this}} "
         f"WHERE CAST({column} AS DOUBLE) > 0 AND CAST({column} AS DOUBLE) < 1e30"
     )
     # Escaping first and naming the table after it, so that braces in a column's name stay what they are.
     rows = escape(rows).replace("{{this}}", "{this}")
-    cells = (
-        "SELECT place, v, day, bin, count(*) AS n, first(whole) AS whole FROM "
-        f"(SELECT posexplode(array({values})) AS (place, v), day, bin, whole FROM ({rows})) GROUP BY place, v, day, bin"
-    )
+    if slices:
+        chosen = " ".join(f"WHEN grouping(v{i}) = 0 THEN {escape(literal(name))}" for i, name in enumerate(slices))
+        c, v = f"CASE {chosen} END", f"coalesce({', '.join(f'v{i}' for i, _ in enumerate(slices))}, '')"
+        groups = f"GROUPING SETS ({', '.join(f'(v{i}, day, bin)' for i, _ in enumerate(slices))})"
+    else:
+        c, v, groups = literal(EVERYTHING), "''", "day, bin"
+    whole = literal(table.columns.get(arguments["column"], "").lower() in _WHOLE)
+    cells = f"SELECT {c} AS c, {v} AS v, CAST(day AS STRING) AS day, bin, count(*) AS n, {whole} AS whole"
+    sql = f"{cells} FROM ({rows}) GROUP BY {groups} LIMIT {_MOST_CELLS}"
     return {
         "rows": Aggregate(call=f"count({column})", where=table.where),
-        "cells": Query(
-            sql=f"SELECT element_at(array({escape(names)}), place + 1) AS c, v, CAST(day AS STRING) AS day, bin, n, whole "
-            f"FROM ({cells}) LIMIT {_MOST_CELLS}",
-            where=table.where,
-            limit=_MOST_CELLS,
-        ),
+        "cells": Query(sql=sql, where=table.where, limit=_MOST_CELLS, is_table=True),
     }
 
 
 def _judge(arguments: Arguments, values: Values) -> Finding:
-    column = arguments["column"]
-    cells = [
-        Cell(column=row["c"], value=row["v"], date=row["day"], bin=row["bin"], rows=row["n"]) for row in values["cells"]
-    ]
+    column, cells = arguments["column"], values["cells"]
+    if cells.num_rows >= _MOST_CELLS:  # some of them were left out: what is left is no picture of the slices
+        return _too_many(arguments, values["rows"])
+    matrices = matrices_of(cells)
     clusters = find_clusters(
-        cells,
+        matrices,
         least_excess=arguments["warn_excess"],
         min_rows=arguments["min_rows"],
-        whole_numbers=any(row["whole"] for row in values["cells"][:1]),
+        whole_numbers=cells.num_rows > 0 and cells.column("whole")[0].as_py(),
     )
-    shifted = find_shifted(cells, least_ratio=arguments["warn_median_ratio"], min_rows=arguments["min_rows"])
+    shifted = find_shifted(matrices, least_ratio=arguments["warn_median_ratio"], min_rows=arguments["min_rows"])
     numbers = {"rows": values["rows"], "clusters": len(clusters), "shifted": len(shifted)}
     levels: list[Level] = ["fail" if one.excess >= arguments["fail_excess"] else "warn" for one in clusters]
     levels += ["fail" if max(one.ratio, 1 / one.ratio) >= arguments["fail_median_ratio"] else "warn" for one in shifted]
@@ -81,6 +79,19 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     if clusters and (worst(levels[: len(clusters)]) == level):
         return _packed(arguments, clusters, level, numbers)
     return _scaled(arguments, shifted, level, numbers)
+
+
+def _too_many(arguments: Arguments, rows: int) -> Finding:
+    named = ", ".join(arguments["slices"] or [arguments["date"]])
+    return Finding(
+        level="warn",
+        observed="too many slices",
+        message=f"The slices of {arguments['column']} by {named} are too many to judge.",
+        cause=EXPECTATION,
+        evidence=(f"{count(rows)} rows lie in {count(_MOST_CELLS)} slices, dates and bands of 5 %, or more.",),
+        what_to_do='Name columns with fewer values under "slices".',
+        numbers={"rows": rows, "cells": _MOST_CELLS},
+    )
 
 
 def _packed(arguments: Arguments, clusters: list[Cluster], level: Level, numbers: dict[str, int]) -> Finding:

@@ -6,10 +6,11 @@ import datetime
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from expectations.cluster import BIN, EVERYTHING, Cell, find_clusters, find_shifted
+from expectations.cluster import BIN, EVERYTHING, Matrix, find_clusters, find_shifted, matrices_of
 
 FIRST = datetime.date(2024, 1, 1)
 
@@ -52,7 +53,7 @@ def sessions(rng: np.random.Generator, n: int, shape: str = "log-normal 1", days
     )
 
 
-def cells(data: Sessions, *, dated: bool = True) -> list[Cell]:
+def cells(data: Sessions, *, dated: bool = True) -> list[Matrix]:
     bins = np.floor(np.log(data.duration) / BIN).astype(int)
     made = []
     for column, values in (("device_type", data.device), ("os", data.os), ("referrer", data.referrer)):
@@ -63,8 +64,8 @@ def cells(data: Sessions, *, dated: bool = True) -> list[Cell]:
         )
         for (value, day, number), count in zip(keys.T, counts, strict=True):
             date = (FIRST + datetime.timedelta(days=int(day))).isoformat() if dated else None
-            made.append(Cell(column=column, value=str(value), date=date, bin=int(number), rows=int(count)))
-    return made
+            made.append({"c": column, "v": str(value), "day": date, "bin": int(number), "n": int(count)})
+    return matrices_of(pa.Table.from_pylist(made))
 
 
 CLEAN = ["log-normal .25", "log-normal 1", "devices differ", "exponential", "weibull", "mixture", "uniform"]
@@ -158,6 +159,8 @@ def test_a_slice_in_another_unit_is_found() -> None:
 
 
 def test_nothing_and_one_row() -> None:
+    one = pa.Table.from_pylist([{"c": "a", "v": "b", "day": "2024-01-01", "bin": 1, "n": 1}])
+    assert matrices_of(one.slice(0, 0)) == []
     assert find_clusters([]) == []
     assert find_shifted([]) == []
-    assert find_clusters([Cell(column="a", value="b", date="2024-01-01", bin=1, rows=1)]) == []
+    assert find_clusters(matrices_of(one)) == []

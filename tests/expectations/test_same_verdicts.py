@@ -1,4 +1,5 @@
-"""The one pass and Great Expectations' own Spark engine give the same results on random small tables.
+"""The one pass, with Spark alone and in this process, and Great Expectations' own Spark engine: the same results on random
+small tables.
 
 A few tables by default; VERDICT_TABLES=500 for a long look, VERDICT_FROM for other ones.
 """
@@ -8,16 +9,18 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from random_tables import COLUMNS, Case, cases, table
 
+from expectations.at_hand import Collected, Files
 from expectations.metrics import METRICS, SAMPLE, name_in_table
 from expectations.suite import Suite
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 # Great Expectations warns of row conditions as text, which are what people write, each time it copies one.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
@@ -54,7 +57,7 @@ def test_every_expectation_that_the_one_pass_takes_over_is_tested() -> None:
 
 
 @pytest.mark.parametrize("seed", range(FROM, FROM + TABLES))
-def test_results_are_great_expectations_own(spark: SparkSession, seed: int) -> None:
+def test_results_are_great_expectations_own(spark: SparkSession, seed: int, tmp_path: Path) -> None:
     from expectations import gx
     from expectations.compute import types_of
     from expectations.definition import Table
@@ -66,17 +69,31 @@ def test_results_are_great_expectations_own(spark: SparkSession, seed: int) -> N
     asked = rng.sample(asked, len(asked) // 2) if seed else asked
     suite = Suite(model="t", expectations=tuple(case.expectation for case in asked))
     ours = validate(frame, suite, inputs={})
+    nearby = validate(frame, suite, inputs={}, here={"": at_hand(frame, tmp_path if seed % 2 else None)})
     known = Table(columns=types_of(frame))
     theirs = gx.Engine(frame, f"table {seed}").validate_suite([gx.build(case.expectation, known) for case in asked])
     wrong = []
-    for case, check, mine, other in zip(asked, ours.results, ours.gx_result.results, theirs, strict=True):
+    results = zip(asked, ours.results, ours.gx_result.results, nearby.gx_result.results, theirs, strict=True)
+    for case, check, mine, near, other in results:
         engine = "one pass" if case.taken_over else "great expectations"
         found = [*differences(case, mine, other)]
         if check.engine != engine and not (check.engine == "none" and gx.exception_of(other)):
             found.append(f"computed by {check.engine}")
+        found += [f"in this process: {one}" for one in differences(case, near, other)]
         told = (case.expectation.type, dict(case.expectation.arguments), case.expectation.where)
         wrong += [f"{told}: {one}" for one in found]
     assert not wrong, "\n".join(wrong)
+    assert nearby.jobs < ours.jobs + 2
+
+
+def at_hand(frame: DataFrame, folder: Path | None) -> Files | Collected:
+    """Returns a frame's rows at hand: in files of the folder, or collected where there is none."""
+    from expectations.compute import types_of
+
+    if folder is None:
+        return Collected(types_of(frame), lambda columns: frame.select(*columns).toArrow())
+    frame.write.parquet(str(folder / "rows"))
+    return Files(tuple((folder / "rows").glob("*.parquet")), types_of(frame))
 
 
 def differences(case: Case, mine: Any, theirs: Any) -> Iterable[str]:
