@@ -90,7 +90,7 @@ class Builder:
     ) -> None:
         self.project = project
         self.quality = quality
-        self.warehouse = Warehouse(spark, project.warehouse)
+        self.warehouse = Warehouse(spark, project.warehouse, at_hand=project.files.target.checks == "auto")
         self.run_id = run_id
         self.options = options
         self.state = options.state(project, quality)

@@ -187,11 +187,13 @@ class Warehouse:
     Args:
         spark: the session.
         root: the warehouse's folder.
+        at_hand: whether checks may compute what they ask of small tables in this process; see `here`.
     """
 
-    def __init__(self, spark: SparkSession, root: Path) -> None:
+    def __init__(self, spark: SparkSession, root: Path, *, at_hand: bool = True) -> None:
         self.spark = spark
         self.root = root
+        self._at_hand = at_hand
         self._registered: set[TableRef] = set()
         self._schemas: set[str] = set()
         self._standing: dict[TableRef, str] = {}
@@ -292,7 +294,7 @@ class Warehouse:
             return next((found for known, found, _ in self._here if known is frame), None)
 
     def _know(self, frame: DataFrame, size: int, found: Files | Collected, most: int) -> None:
-        if size <= most and self._is_utc():
+        if self._at_hand and size <= most and self._is_utc():
             self._here.append((frame, found, size))
 
     def _size(self, frame: DataFrame) -> int:

@@ -16,6 +16,7 @@ from runner.project.installed import package_folders
 from runner.project.packages import TREES, Package, read_document, read_package
 
 PUBLISH = ("each", "together")
+CHECKS = ("auto", "spark")
 _TARGET_KEYS = {
     "warehouse",
     "data",
@@ -24,6 +25,7 @@ _TARGET_KEYS = {
     "master",
     "remote",
     "session",
+    "checks",
     "retries",
     "retry_delay",
     "publish",
@@ -45,6 +47,7 @@ class Target:
         remote: the Spark Connect server that Spark runs on (`sc://host:port`); it may be a template with `env_var`.
         session: `warm`: a Spark of the project's own is kept between commands; `cold`: each starts its own; `auto`: warm
             where a person works at a terminal.
+        checks: `auto`: what checks ask of small tables is computed in this process; `spark`: all of it by Spark.
         retries, retry_delay: how often a model is tried again after a fault of the machinery, and after what time; see
             `runner.retries`.
         publish: `each`: a model is published once it passed; `together`: all of a run at its end, or none.
@@ -63,6 +66,7 @@ class Target:
     master: str | None = None
     remote: str | None = None
     session: str = "auto"
+    checks: str = "auto"
     retries: int = 0
     retry_delay: float | str = 5
     publish: str = "each"
@@ -242,6 +246,7 @@ def _target(
             master=section.get("master"),
             remote=section.get("remote"),
             session=section.text("session", what, "auto"),
+            checks=_one_of(CHECKS, section, "checks", what),
             retries=section.get("retries", 0),
             retry_delay=section.get("retry_delay", 5),
             publish=_publish(document, section, what),
@@ -295,12 +300,16 @@ def _check_target(name: str, names: tuple[str, ...], place: str) -> None:
 
 def _publish(document: Section, section: Section, what: str) -> str:
     """Returns how a target publishes: as it says itself, else as the project does."""
-    chosen = section if "publish" in section else document
-    word = chosen.text("publish", what, "each")
-    if word not in PUBLISH:
+    return _one_of(PUBLISH, section if "publish" in section else document, "publish", what)
+
+
+def _one_of(words: tuple[str, ...], section: Section, key: str, what: str) -> str:
+    """Returns one of the words, the first where none stands there."""
+    word = section.text(key, what, words[0])
+    if word not in words:
         raise FormatError(
-            f'{chosen.place("publish")}: "publish" of {what} is each or together, not "{word}".'
-            + did_you_mean(word, PUBLISH)
+            f'{section.place(key)}: "{key}" of {what} is {" or ".join(words)}, not "{word}".'
+            + did_you_mean(word, words)
         )
     return word
 

@@ -36,7 +36,7 @@ TAKEN_OVER = [
     ("name IN (\"it's\", 'b')", "(\"name\" IN ('it''s', 'b'))", "boolean"),
     ("at >= DATE'2000-01-01'", "(\"at\" >= DATE '2000-01-01')", "boolean"),
     ("at < TIMESTAMP'2000-01-01 10:00:00.5'", "(\"at\" < TIMESTAMP '2000-01-01 10:00:00.5')", "boolean"),
-    ("x / 2", '("x" / CASE WHEN 2 = 0 THEN error(\'a division by zero\') ELSE 2 END)', "double"),
+    ("x / 2", "(\"x\" / CASE WHEN 2 = 0 THEN error('a division by zero') ELSE 2 END)", "double"),
     ("CAST(floor(x) AS INT)", 'CAST(CAST(floor("x") AS BIGINT) AS INTEGER)', "integer"),
     ("ln(x)", '(CASE WHEN "x" > 0 THEN ln("x") END)', "double"),
     ("trim(name)", "trim(\"name\", ' ')", "string"),
@@ -123,7 +123,7 @@ QUERIES = [
     ),
     (
         "SELECT if(grouping(id) = 0, 'id', 'name') AS c, count(*) AS n FROM here GROUP BY GROUPING SETS ((id), (name))",
-        "SELECT (CASE WHEN (grouping(\"here\".\"id\") = 0) THEN 'id' ELSE 'name' END) AS \"c\", count(*) AS \"n\" FROM "
+        'SELECT (CASE WHEN (grouping("here"."id") = 0) THEN \'id\' ELSE \'name\' END) AS "c", count(*) AS "n" FROM '
         '(SELECT * FROM a) AS "here" GROUP BY GROUPING SETS (("here"."id"), ("here"."name"))',
         {"c": "string", "n": "integer"},
     ),

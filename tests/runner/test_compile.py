@@ -250,6 +250,17 @@ def test_an_unknown_target_is_named(write: Write, tiny: dict[str, str]) -> None:
     assert str(caught.value) == 'project.yml:7: no target is named "prod". Targets: dev.'
 
 
+def test_what_computes_checks_is_one_of_two(write: Write, tiny: dict[str, str]) -> None:
+    head = "name: tiny\ntargets:\n  dev:\n    checks: {}\n"
+    for word in ("auto", "spark"):
+        assert load_project(write({**tiny, "project.yml": head.format(word)})).files.target.checks == word
+    with pytest.raises(ProjectError) as caught:
+        load_project(write({**tiny, "project.yml": head.format("sparc")}))
+    assert str(caught.value) == (
+        'project.yml:4: "checks" of target "dev" is auto or spark, not "sparc". Did you mean "spark"?'
+    )
+
+
 def test_text_that_is_not_utf8(write: Write, tiny: dict[str, str]) -> None:
     root = write(tiny)
     (root / "models/totals.sql").write_bytes(b"select 1\n-- caf\xe9")

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from expectations.at_hand import Collected, Files
 from runner.names import TableRef
 from runner.warehouse import Warehouse, publish_view
 
@@ -72,3 +73,39 @@ def test_many_megabytes_are_read_in_parallel(warehouse: Warehouse, monkeypatch: 
     frame = warehouse.frame(ORDERS)
     assert totals(frame) == [1, 5, 9]
     assert "Coalesce" not in frame._jdf.queryExecution().executedPlan().toString()  # type: ignore[operator]
+
+
+def test_rows_of_small_tables_and_views_are_at_hand(warehouse: Warehouse) -> None:
+    table, view = warehouse.here(warehouse.frame(ORDERS)), warehouse.here(warehouse.frame(FEW))
+    assert isinstance(table, Files) and isinstance(view, Collected)
+    assert (table.columns, view.columns) == ({"total": "bigint"}, {"total": "bigint"})
+    assert [path.suffix for path in table.paths] == [".parquet"]
+    assert view.rows(["total"])[0].to_pylist() == [{"total": 5}]
+    assert warehouse.here(warehouse.frame(FEW)) is view  # collected once for all checks of a run
+    write(warehouse.path(ORDERS), 7)
+    found = warehouse.here(warehouse.frame(FEW))
+    assert isinstance(found, Collected) and found.rows(["total"])[0].to_pylist() == [{"total": 7}]
+
+
+def test_rows_that_are_many_or_need_a_reader_are_not_at_hand(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = tmp_path / "by_files" / "parts"
+    write_deltalake(str(parts), pa.table({"day": ["a"], "total": [1]}), partition_by=["day"])
+    assert warehouse.here(warehouse.frame(TableRef("by_files", "parts"))) is None
+    assert warehouse.here(warehouse.spark.range(3)) is None
+    monkeypatch.setattr("runner.warehouse._COLLECTED", 10)
+    fresh = Warehouse(warehouse.spark, tmp_path)
+    assert fresh.here(fresh.frame(SOME)) is None
+    assert isinstance(fresh.here(fresh.frame(ORDERS)), Files)
+
+
+def test_rows_are_not_at_hand_in_another_time_zone_or_where_spark_is_to_compute(warehouse: Warehouse) -> None:
+    alone = Warehouse(warehouse.spark, warehouse.root, at_hand=False)
+    assert alone.here(alone.frame(ORDERS)) is None
+    zone = warehouse.spark.conf.get("spark.sql.session.timeZone")
+    warehouse.spark.conf.set("spark.sql.session.timeZone", "Europe/Paris")
+    try:
+        assert warehouse.here(warehouse.frame(ORDERS)) is None
+    finally:
+        warehouse.spark.conf.set("spark.sql.session.timeZone", str(zone))
