@@ -73,7 +73,7 @@ def test_the_landed_tables_above_a_run(project: Project) -> None:
     orders, unlanded = landed_of(project, built, run_id="r")
     assert (orders.table, orders.store, orders.rows, orders.quarantined) == ("shop.orders", "MongoDB", 9, 1)
     assert (orders.origin, orders.taken_at, orders.freshness) == ("its store", LANDED, "warn")
-    assert orders.age_seconds == pytest.approx(3 * 3_600, abs=60)
+    assert orders.age_seconds is not None and 3 * 3_600 <= orders.age_seconds < 12 * 3_600
     assert (orders.allowed, orders.compared) == ("warns after 2 hours, fails after 1 days", None)
     assert (unlanded.table, unlanded.rows, unlanded.age_seconds, unlanded.freshness) == (
         "shop.unlanded", None, None, "",
