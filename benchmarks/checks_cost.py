@@ -148,12 +148,13 @@ def _engines(spark: SparkSession, project: Project) -> None:
     from runner.quality import load_quality
     from runner.warehouse import Warehouse
 
-    quality, warehouse = load_quality(project), Warehouse(spark, project.warehouse)
+    quality = load_quality(project)
     nodes = [node for node in project.graph.order if node in project.buildable and node in quality.suites]
     ours: dict[str, Judged] = {}
     inside: dict[str, Judged] = {}  # by Spark alone
     theirs: dict[str, Judged] = {}
     for _ in range(2):  # the first round warms up
+        warehouse = Warehouse(spark, project.warehouse)  # one that has no rows at hand yet
         for node in nodes:
             frame = warehouse.frame(project.node(node).table)
             others = {
