@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from expectations.at_hand import kind_of
-from expectations.translate import Relation, Untranslatable, names_in, translate_expression, translate_query
+from expectations.in_process.queries import Relation, translate_query
+from expectations.in_process.values import Untranslatable, names_in, translate_expression
 
 COLUMNS = {
     "n": "integer",

@@ -1,9 +1,4 @@
-"""Needs to values without Spark: over tables whose rows are at hand on this machine, by DuckDB in this process.
-
-Below some hundred megabytes Spark's planning, not its reading, is what checks cost. What `translate` takes over is computed
-here, in milliseconds; all else, and whatever raises here, is left for Spark, which then computes it or says what is wrong.
-Values come back as Spark gives them.
-"""
+"""The engine: needs to values, by DuckDB in this process; what it cannot give is left out."""
 
 from __future__ import annotations
 
@@ -19,15 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.at_hand import Collected, Files, kind_of
 from expectations.definition import Aggregate, Need, Query
-from expectations.translate import (
-    Relation,
-    Typed,
-    Untranslatable,
-    identifier,
-    names_in,
-    translate_expression,
-    translate_query,
-)
+from expectations.in_process.queries import Relation, translate_query
+from expectations.in_process.values import Typed, Untranslatable, identifier, names_in, translate_expression
 
 if TYPE_CHECKING:
     import duckdb

@@ -1,4 +1,4 @@
-"""Spark SQL of needs as DuckDB's: the expressions and queries that mean the same there, and no other.
+"""Expressions of Spark SQL as DuckDB's: those that mean the same there, and no other.
 
 Each kind of node that is taken over stands here with what it takes to mean the same; whatever else a text holds (a function,
 a type, a conversion) makes it `Untranslatable`, and Spark computes it. So one list says what the two agree on. Where DuckDB
@@ -41,14 +41,6 @@ class Typed:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """What stands in a FROM: its SQL, and its columns by name."""
-
-    sql: str
-    columns: Mapping[str, str]
-
-
 def identifier(name: str) -> str:
     """Returns a name as DuckDB takes it."""
     return '"' + name.replace('"', '""') + '"'
@@ -63,23 +55,14 @@ def translate_expression(text: str, columns: Mapping[str, str]) -> Typed:
     Raises:
         Untranslatable: it holds something that is not taken over.
     """
-    return _Scope({"": columns}).value(_parsed(text))
-
-
-def translate_query(text: str, tables: Mapping[str, Relation]) -> Relation:
-    """Returns a query over tables that it calls by the names given.
-
-    Raises:
-        Untranslatable: it holds something that is not taken over.
-    """
-    return _select(_parsed(text), tables)
+    return Scope({"": columns}).value(parsed(text))
 
 
 @lru_cache(maxsize=4096)
 def names_in(text: str) -> frozenset[str]:
     """Returns the names of columns that a text holds, and a star where it asks for all; none of one that is not read."""
     try:
-        read = _parsed(text) if text else None
+        read = parsed(text) if text else None
     except Untranslatable:
         return frozenset()
     if read is None:
@@ -89,7 +72,7 @@ def names_in(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def _parsed(text: str) -> exp.Expression:
+def parsed(text: str) -> exp.Expression:
     if "\\" in text:  # escapes in texts: read in more than one way
         raise Untranslatable("an escape")
     try:
@@ -100,128 +83,24 @@ def _parsed(text: str) -> exp.Expression:
     return read
 
 
-def _select(node: exp.Expression, tables: Mapping[str, Relation]) -> Relation:
-    if isinstance(node, exp.Subquery):
-        _only(node, "this", "alias")
-        return _select(node.this, tables)
-    if not isinstance(node, exp.Select):
-        raise _unknown(node)
-    _only(node, "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "distinct")
-    source, columns = _from(node, tables)
-    scope = _Scope(columns)
-    outputs: dict[str, Typed] = {}
-    for one in node.expressions:
-        outputs |= _outputs(one, scope, columns)
-    named = ", ".join(f"{typed.sql} AS {identifier(name)}" for name, typed in outputs.items())
-    distinct = "DISTINCT " if _distinct(node) else ""
-    parts = [f"SELECT {distinct}{named} FROM {source}"]
-    if where := node.args.get("where"):
-        parts.append(f"WHERE {scope.truth(where.this)}")
-    if group := node.args.get("group"):
-        parts.append(f"GROUP BY {_groups(group, scope, list(outputs.values()))}")
-    if having := node.args.get("having"):
-        parts.append(f"HAVING {scope.truth(having.this)}")
-    if order := node.args.get("order"):
-        parts.append(f"ORDER BY {', '.join(_ordered(one, scope, outputs) for one in order.expressions)}")
-    if limit := node.args.get("limit"):
-        parts.append(f"LIMIT {_whole(limit.expression)}")
-    return Relation(" ".join(parts), {name: typed.kind for name, typed in outputs.items()})
-
-
-def _only(node: exp.Expression, *known: str) -> None:
+def only(node: exp.Expression, *known: str) -> None:
     """Raises where a node has more parts than are read."""
     for name, value in node.args.items():
         if value and name not in known:
             raise Untranslatable(f"{type(node).__name__} with {name}")
 
 
-def _unknown(node: exp.Expression) -> Untranslatable:
+def unknown(node: exp.Expression) -> Untranslatable:
     return Untranslatable(f"{type(node).__name__}: {node.sql('spark')[:80]}")
 
 
-def _distinct(node: exp.Select) -> bool:
-    distinct = node.args.get("distinct")
-    if distinct is not None:
-        _only(distinct)
-    return distinct is not None
-
-
-def _from(node: exp.Select, tables: Mapping[str, Relation]) -> tuple[str, dict[str, Mapping[str, str]]]:
-    """Returns what stands in FROM, and the columns by the names of its parts."""
-    if node.args.get("from_") is None:
-        raise _unknown(node)
-    source, alias, found = _part(node.args["from_"].this, tables)
-    columns = {alias: found}
-    for join in node.args.get("joins") or ():
-        _only(join, "this", "side", "kind", "on")
-        other, other_alias, more = _part(join.this, tables)
-        sort = (join.args.get("side") or "", join.args.get("kind") or "")
-        if sort == ("", "CROSS") and not join.args.get("on"):
-            source += f" CROSS JOIN {other}"
-            columns[other_alias] = more
-        elif sort == ("LEFT", "ANTI") and join.args.get("on"):
-            both = _Scope({**columns, other_alias: more})
-            source += f" ANTI JOIN {other} ON {both.truth(join.args['on'])}"
-        else:
-            raise _unknown(join)
-    return source, columns
-
-
-def _part(node: exp.Expression, tables: Mapping[str, Relation]) -> tuple[str, str, Mapping[str, str]]:
-    alias = node.alias or (node.name if isinstance(node, exp.Table) else f"q{id(node)}")
-    if isinstance(node, exp.Table):
-        _only(node, "this", "alias")
-        if node.name not in tables:
-            raise _unknown(node)
-        found = tables[node.name]
-    else:
-        found = _select(node, tables)
-    return f"({found.sql}) AS {identifier(alias)}", alias, found.columns
-
-
-def _outputs(one: exp.Expression, scope: _Scope, columns: Mapping[str, Mapping[str, str]]) -> dict[str, Typed]:
-    if isinstance(one, exp.Star):
-        _only(one)
-        if len(columns) > 1:
-            raise _unknown(one)
-        return {name: scope.named(name) for part in columns.values() for name in part}
-    return {one.alias_or_name: scope.value(one.this if isinstance(one, exp.Alias) else one)}
-
-
-def _groups(group: exp.Group, scope: _Scope, outputs: Sequence[Typed]) -> str:
-    _only(group, "expressions", "grouping_sets")
-    listed = [*group.expressions, *(group.args.get("grouping_sets") or ())]
-    return ", ".join(_group(one, scope, outputs) for one in listed)
-
-
-def _group(one: exp.Expression, scope: _Scope, outputs: Sequence[Typed]) -> str:
-    if isinstance(one, exp.GroupingSets):
-        sets = (part.expressions if isinstance(part, exp.Tuple) else [part.unnest()] for part in one.expressions)
-        return (
-            f"GROUPING SETS ({', '.join('(' + ', '.join(scope.value(key).sql for key in keys) + ')' for keys in sets)})"
-        )
-    if isinstance(one, exp.Literal) and not one.is_string:
-        return outputs[_whole(one) - 1].sql
-    return scope.value(one).sql
-
-
-def _ordered(one: exp.Ordered, scope: _Scope, outputs: Mapping[str, Typed]) -> str:
-    """Returns a key of ORDER BY; a name means the output of that name first, as in Spark."""
-    key = one.this
-    is_output = isinstance(key, exp.Column) and not key.table and key.name in outputs
-    sql = identifier(key.name) if is_output else scope.value(key).sql
-    return (
-        f"{sql} {'DESC' if one.args.get('desc') else 'ASC'} NULLS {'FIRST' if one.args.get('nulls_first') else 'LAST'}"
-    )
-
-
-def _whole(node: exp.Expression) -> int:
+def whole(node: exp.Expression) -> int:
     if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdigit():
-        raise _unknown(node)
+        raise unknown(node)
     return int(node.name)
 
 
-class _Scope:
+class Scope:
     """The columns that an expression may name, by the alias of what they belong to."""
 
     def __init__(self, columns: Mapping[str, Mapping[str, str]]) -> None:
@@ -235,7 +114,7 @@ class _Scope:
         """
         found = _NODES.get(type(node))
         if found is None:
-            raise _unknown(node)
+            raise unknown(node)
         return found(self, node)
 
     def truth(self, node: exp.Expression) -> str:
@@ -259,11 +138,11 @@ class _Scope:
     def _of(self, node: exp.Expression, *kinds: str) -> Typed:
         found = self.value(node)
         if found.kind not in (*kinds, "null"):
-            raise _unknown(node)
+            raise unknown(node)
         return found
 
     def column(self, node: exp.Expression) -> Typed:
-        _only(node, "this", "table")
+        only(node, "this", "table")
         return self.named(node.name, node.args["table"].name if node.args.get("table") else "")
 
     def literal(self, node: exp.Expression) -> Typed:
@@ -275,7 +154,7 @@ class _Scope:
         if "." in text:
             return Typed(text, "decimal")
         if len(text) > _LONGEST_INTEGER:
-            raise _unknown(node)
+            raise unknown(node)
         return Typed(text, "integer")
 
     def boolean(self, node: exp.Expression) -> Typed:
@@ -302,19 +181,19 @@ class _Scope:
 
     def is_null(self, node: exp.Expression) -> Typed:
         if not isinstance(node.expression, exp.Null):
-            raise _unknown(node)
+            raise unknown(node)
         return Typed(f"({self.value(node.this).sql} IS NULL)", "boolean")
 
     def is_in(self, node: exp.Expression) -> Typed:
-        _only(node, "this", "expressions")
+        only(node, "this", "expressions")
         one, listed = self.value(node.this), [self.value(value) for value in node.expressions]
         _comparable(node, one, *listed)
         if any(two.kind == "decimal" for two in (one, *listed)) and len({two.kind for two in (one, *listed)}) > 1:
-            raise _unknown(node)  # the type that all are made one of
+            raise unknown(node)  # the type that all are made one of
         return Typed(f"({one.sql} IN ({', '.join(value.sql for value in listed)}))", "boolean")
 
     def between(self, node: exp.Expression) -> Typed:
-        _only(node, "this", "low", "high")
+        only(node, "this", "low", "high")
         one, low, high = self.value(node.this), self.value(node.args["low"]), self.value(node.args["high"])
         _comparable(node, one, low)
         _comparable(node, one, high)
@@ -340,7 +219,7 @@ class _Scope:
         if other.kind == "decimal" and isinstance(node.expression, exp.Literal) and one.kind == "double":
             other = Typed(f"{other.sql}e0", "double")  # beside a double, a decimal is one
         if other.kind not in ("integer", "double"):
-            raise _unknown(node)
+            raise unknown(node)
         return Typed(f"({one.sql} % {_not_zero(other.sql)})", _wider(node, one, other))
 
     def negative(self, node: exp.Expression) -> Typed:
@@ -352,12 +231,12 @@ class _Scope:
         return replace(inner, sql=f"abs({inner.sql})")
 
     def floor(self, node: exp.Expression) -> Typed:
-        _only(node, "this")
+        only(node, "this")
         return Typed(f"CAST(floor({self._of(node.this, 'double').sql}) AS BIGINT)", "integer")
 
     def rounded(self, node: exp.Expression) -> Typed:
         """To a whole double: half away from zero in both."""
-        _only(node, "this")
+        only(node, "this")
         return Typed(f"round({self._of(node.this, 'double').sql})", "double")
 
     def logarithm(self, node: exp.Expression) -> Typed:
@@ -366,11 +245,11 @@ class _Scope:
         return Typed(f"(CASE WHEN {inner} > 0 THEN ln({inner}) END)", "double")
 
     def coalesced(self, node: exp.Expression) -> Typed:
-        _only(node, "this", "expressions")
+        only(node, "this", "expressions")
         return self._one_of(node, "coalesce", [node.this, *node.expressions])
 
     def least_or_greatest(self, node: exp.Expression) -> Typed:
-        _only(node, "this", "expressions", "ignore_nulls")
+        only(node, "this", "expressions", "ignore_nulls")
         return self._one_of(
             node, "least" if isinstance(node, exp.Least) else "greatest", [node.this, *node.expressions]
         )
@@ -385,11 +264,11 @@ class _Scope:
         return replace(one, sql=f"nullif({one.sql}, {other.sql})")
 
     def choice(self, node: exp.Expression) -> Typed:
-        _only(node, "this", "true", "false")
+        only(node, "this", "true", "false")
         return self._choice(node, [(node.this, node.args["true"])], node.args.get("false"))
 
     def case(self, node: exp.Expression) -> Typed:
-        _only(node, "ifs", "default")
+        only(node, "ifs", "default")
         return self._choice(node, [(one.this, one.args["true"]) for one in node.args["ifs"]], node.args.get("default"))
 
     def _choice(
@@ -408,10 +287,10 @@ class _Scope:
 
     def cast(self, node: exp.Expression) -> Typed:
         """Conversions that cannot fail or fail in both; of texts, those of literals only."""
-        _only(node, "this", "to")
+        only(node, "this", "to")
         to = node.args["to"]
         if to.expressions:
-            raise _unknown(node)
+            raise unknown(node)
         if isinstance(node.this, exp.Literal):
             return _of_literal(node, to.this)
         inner = self.value(node.this)
@@ -425,19 +304,19 @@ class _Scope:
             return Typed(f"CAST({inner.sql} AS DATE)", "date")
         if to.this in (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ) and inner.kind in ("date", "timestamp"):
             return Typed(f"CAST({inner.sql} AS TIMESTAMP)", "timestamp")
-        raise _unknown(node)
+        raise unknown(node)
 
     def trimmed(self, node: exp.Expression) -> Typed:
         """Of spaces alone: without saying so, DuckDB would trim every blank of Unicode."""
-        _only(node, "this")
+        only(node, "this")
         return Typed(f"trim({self._of(node.this, 'string').sql}, ' ')", "string")
 
     def length(self, node: exp.Expression) -> Typed:
-        _only(node, "this")
+        only(node, "this")
         return Typed(f"length({self._of(node.this, 'string').sql})", "integer")
 
     def size(self, node: exp.Expression) -> Typed:
-        _only(node, "this")
+        only(node, "this")
         return Typed(f"len({self._of(node.this, 'array').sql})", "integer")
 
     def joined(self, node: exp.Expression) -> Typed:
@@ -462,11 +341,11 @@ class _Scope:
     def count(self, node: exp.Expression) -> Typed:
         if isinstance(node.this, exp.Star):
             return Typed("count(*)", "integer")
-        _only(node, "this", "big_int")
+        only(node, "this", "big_int")
         if isinstance(node.this, exp.Distinct):
-            _only(node.this, "expressions")
+            only(node.this, "expressions")
             if len(node.this.expressions) > 1:
-                raise _unknown(node)
+                raise unknown(node)
             return Typed(f"count(DISTINCT {self._of(node.this.expressions[0], *_ORDERED).sql})", "integer")
         return Typed(f"count({self.value(node.this).sql})", "integer")
 
@@ -479,7 +358,7 @@ class _Scope:
         return replace(inner, sql=f"sum({inner.sql})")
 
     def extreme(self, node: exp.Expression) -> Typed:
-        _only(node, "this")
+        only(node, "this")
         inner = self._of(node.this, *_ORDERED)
         return replace(inner, sql=f"{'min' if isinstance(node, exp.Min) else 'max'}({inner.sql})")
 
@@ -504,8 +383,8 @@ class _Scope:
 
     def commonest(self, node: exp.Expression) -> Typed:
         """The commonest value and how many rows have it, exact where Spark's is a sketch."""
-        if _whole(node.expression) != 1:
-            raise _unknown(node)
+        if whole(node.expression) != 1:
+            raise unknown(node)
         inner = self._of(node.this, *_ORDERED).sql
         most = f"list_max(map_values(histogram({inner})))"
         return Typed(
@@ -518,7 +397,7 @@ class _Scope:
 
     def windowed(self, node: exp.Expression) -> Typed:
         """Over all rows alone."""
-        _only(node, "this", "over")
+        only(node, "this", "over")
         inner = self.value(node.this)
         return replace(inner, sql=f"{inner.sql} OVER ()")
 
@@ -527,7 +406,7 @@ def _comparable(node: exp.Expression, *values: Typed) -> None:
     kinds = {value.kind for value in values} - {"null"}
     alike = len(kinds) <= 1 or kinds <= _NUMERIC or kinds <= {"date", "timestamp"}
     if not alike or not kinds <= _ORDERED:
-        raise _unknown(node)
+        raise unknown(node)
 
 
 def _wider(node: exp.Expression, *values: Typed) -> str:
@@ -538,7 +417,7 @@ def _wider(node: exp.Expression, *values: Typed) -> str:
     for kind, among in (("double", {"integer", "double"}), ("decimal", {"integer", "decimal"})):
         if kinds <= among:
             return kind
-    raise _unknown(node)
+    raise unknown(node)
 
 
 def _not_zero(sql: str) -> str:
@@ -551,20 +430,20 @@ def _of_literal(node: exp.Expression, to: exp.DType) -> Typed:
         try:
             return Typed(f"CAST('{float(text)!r}' AS DOUBLE)", "double")
         except ValueError:
-            raise _unknown(node) from None
+            raise unknown(node) from None
     if to == exp.DType.BIGINT and text.isdigit() and len(text) <= _LONGEST_INTEGER:
         return Typed(f"CAST({text} AS BIGINT)", "integer")
     if to == exp.DType.DATE and _DAY.fullmatch(text):
         return Typed(f"DATE '{text}'", "date")
     if to in (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ) and _MOMENT.fullmatch(text):
         return Typed(f"TIMESTAMP '{text}'", "timestamp")
-    raise _unknown(node)
+    raise unknown(node)
 
 
 def _point(node: exp.Expression) -> str:
     literal = node.this if isinstance(node, (exp.Cast, exp.TryCast)) else node
     if not isinstance(literal, exp.Literal) or literal.is_string:
-        raise _unknown(node)
+        raise unknown(node)
     return repr(float(literal.name))
 
 
@@ -584,55 +463,55 @@ _SPREADS: Mapping[type[exp.Expression], str] = {
     exp.VariancePop: "var_pop",
 }
 
-_NODES: Mapping[type[exp.Expression], Callable[[_Scope, exp.Expression], Typed]] = {
-    **dict.fromkeys(_COMPARISONS, _Scope.comparison),
-    **dict.fromkeys(_SPREADS, _Scope.spread),
-    exp.Abs: _Scope.absolute,
-    exp.Add: _Scope.sum_or_difference,
-    exp.And: _Scope.logic,
-    exp.ApproxDistinct: _Scope.distinct_count,
-    exp.ApproxQuantile: _Scope.quantiles,
-    exp.ApproxTopK: _Scope.commonest,
-    exp.ArraySize: _Scope.size,
-    exp.Avg: _Scope.mean,
-    exp.Between: _Scope.between,
-    exp.Boolean: _Scope.boolean,
-    exp.Case: _Scope.case,
-    exp.Cast: _Scope.cast,
-    exp.Coalesce: _Scope.coalesced,
-    exp.Column: _Scope.column,
-    exp.ConcatWs: _Scope.joined,
-    exp.Count: _Scope.count,
-    exp.CountIf: _Scope.count_if,
-    exp.Div: _Scope.quotient,
-    exp.Filter: _Scope.filtered,
-    exp.Floor: _Scope.floor,
-    exp.Greatest: _Scope.least_or_greatest,
-    exp.Grouping: _Scope.grouping,
-    exp.Hour: _Scope.hour,
-    exp.If: _Scope.choice,
-    exp.In: _Scope.is_in,
-    exp.Is: _Scope.is_null,
-    exp.Least: _Scope.least_or_greatest,
-    exp.Length: _Scope.length,
-    exp.Literal: _Scope.literal,
-    exp.Ln: _Scope.logarithm,
-    exp.Max: _Scope.extreme,
-    exp.Min: _Scope.extreme,
-    exp.Mod: _Scope.remainder,
-    exp.Mul: _Scope.product,
-    exp.Neg: _Scope.negative,
-    exp.Not: _Scope.negation,
-    exp.Null: _Scope.null,
-    exp.Nullif: _Scope.null_if,
-    exp.Or: _Scope.logic,
-    exp.Paren: _Scope.paren,
-    exp.Round: _Scope.rounded,
-    exp.StrToUnix: _Scope.seconds,
-    exp.Sub: _Scope.sum_or_difference,
-    exp.Sum: _Scope.total,
-    exp.Trim: _Scope.trimmed,
-    exp.TryCast: _Scope.cast,
-    exp.UnixMicros: _Scope.microseconds,
-    exp.Window: _Scope.windowed,
+_NODES: Mapping[type[exp.Expression], Callable[[Scope, exp.Expression], Typed]] = {
+    **dict.fromkeys(_COMPARISONS, Scope.comparison),
+    **dict.fromkeys(_SPREADS, Scope.spread),
+    exp.Abs: Scope.absolute,
+    exp.Add: Scope.sum_or_difference,
+    exp.And: Scope.logic,
+    exp.ApproxDistinct: Scope.distinct_count,
+    exp.ApproxQuantile: Scope.quantiles,
+    exp.ApproxTopK: Scope.commonest,
+    exp.ArraySize: Scope.size,
+    exp.Avg: Scope.mean,
+    exp.Between: Scope.between,
+    exp.Boolean: Scope.boolean,
+    exp.Case: Scope.case,
+    exp.Cast: Scope.cast,
+    exp.Coalesce: Scope.coalesced,
+    exp.Column: Scope.column,
+    exp.ConcatWs: Scope.joined,
+    exp.Count: Scope.count,
+    exp.CountIf: Scope.count_if,
+    exp.Div: Scope.quotient,
+    exp.Filter: Scope.filtered,
+    exp.Floor: Scope.floor,
+    exp.Greatest: Scope.least_or_greatest,
+    exp.Grouping: Scope.grouping,
+    exp.Hour: Scope.hour,
+    exp.If: Scope.choice,
+    exp.In: Scope.is_in,
+    exp.Is: Scope.is_null,
+    exp.Least: Scope.least_or_greatest,
+    exp.Length: Scope.length,
+    exp.Literal: Scope.literal,
+    exp.Ln: Scope.logarithm,
+    exp.Max: Scope.extreme,
+    exp.Min: Scope.extreme,
+    exp.Mod: Scope.remainder,
+    exp.Mul: Scope.product,
+    exp.Neg: Scope.negative,
+    exp.Not: Scope.negation,
+    exp.Null: Scope.null,
+    exp.Nullif: Scope.null_if,
+    exp.Or: Scope.logic,
+    exp.Paren: Scope.paren,
+    exp.Round: Scope.rounded,
+    exp.StrToUnix: Scope.seconds,
+    exp.Sub: Scope.sum_or_difference,
+    exp.Sum: Scope.total,
+    exp.Trim: Scope.trimmed,
+    exp.TryCast: Scope.cast,
+    exp.UnixMicros: Scope.microseconds,
+    exp.Window: Scope.windowed,
 }
