@@ -110,7 +110,7 @@ class InProcess:
             return {}
         values: dict[Need, Any] = {}
         for index, (need, typed) in enumerate(calls.items()):
-            with suppress(_Other):
+            with suppress(*_NO_ANSWER):
                 values[need] = _CONVERTED[typed.kind](found.column(index)[0].as_py())
         return values
 
@@ -133,7 +133,7 @@ class InProcess:
         }
         try:
             return [{name: kinds[name](value) for name, value in row.items()} for row in found.to_pylist()]
-        except _Other:
+        except _NO_ANSWER:
             return None
 
     def _filtered(self, where: str) -> Relation:
@@ -199,6 +199,9 @@ def _run(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table | None:
 
 class _Other(Exception):
     """A value that Spark gives in another form, or not at all."""
+
+
+_NO_ANSWER = (_Other, ValueError, OverflowError)  # a day beyond the year 9999 has no value in Python
 
 
 def _other(value: Any) -> Any:

@@ -278,6 +278,15 @@ def test_a_sum_beyond_a_bigint_is_left_to_spark(tmp_path: Path) -> None:
     assert rows.answer([beyond, within]) == {within: 2**62}
 
 
+def test_a_day_that_python_does_not_have_is_left_to_spark(tmp_path: Path) -> None:
+    days = pa.array([0, 4_000_000], pa.int32()).cast(pa.date32())  # the later one is in the year 12,921
+    pq.write_table(pa.table({"day": days}), tmp_path / "a.parquet")
+    rows = InProcess({"": Files((tmp_path / "a.parquet",), {"day": "date"})})
+    last, first = Aggregate(call="max(day)"), Aggregate(call="min(day)")
+    listed = Query(sql="SELECT day FROM {this} ORDER BY day")
+    assert rows.answer([last, first, listed]) == {first: datetime.date(1970, 1, 1)}
+
+
 def test_a_column_that_older_files_lack_is_null_in_them(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1, 2]}), tmp_path / "1.parquet")
     pq.write_table(pa.table({"a": [3], "b": ["x"]}), tmp_path / "2.parquet")
