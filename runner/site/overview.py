@@ -93,6 +93,8 @@ def pages(facts: Facts) -> Iterator[Page]:
             "oldest": _oldest(facts.freshness.values()),
             "sources": len(facts.freshness),
             "report": facts.reports[0] if facts.reports else None,
+            "judged": Counter(one.status for one in facts.past.tables if one.status is not None),
+            "asked": sum(len(one.current) for one in facts.past.tables),
             "lines": lines[:_RUNS],
             "changes": _changes(facts, lines),
             "tables": len(nodes),

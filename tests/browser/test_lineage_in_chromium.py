@@ -176,7 +176,7 @@ def test_a_selector_filters_the_drawing_and_the_table(seen: dict[str, Any]) -> N
     assert sorted(asked["source:store"]["nodes"]) == ["store.orders", "store.people"]
     assert sorted(asked["stale:"]["nodes"]) == ["forecast", "refunds", "spenders", "store.orders"]
     assert sorted(asked["failed:"]["nodes"]) == ["refunds"]
-    assert asked["test_name:unique"]["said"] == "2 checks; drawn: what they read, 2 nodes."
+    assert asked["test_name:unique"]["said"] == "2 tests; drawn: what they read, 2 nodes."
 
 
 def test_what_cannot_be_chosen_is_said_and_the_drawing_stays(seen: dict[str, Any]) -> None:
@@ -230,7 +230,7 @@ def test_buttons_the_wheel_and_fingers_move_the_drawing(seen: dict[str, Any]) ->
 def test_an_address_holds_what_is_chosen(seen: dict[str, Any]) -> None:
     assert seen["deep"] == {
         "nodes": {"daily": "fresh", "stg_orders": "fresh"},
-        "said": "2 of 10 nodes, with 3 checks.",
+        "said": "2 of 10 nodes, with 3 tests.",
         "rows": ["stg_orders", "daily"],
         "panel": "stg_orders",
         "boxes": ["+daily", "source:*"],

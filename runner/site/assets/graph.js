@@ -83,9 +83,9 @@
     const words = `${tables.size.toLocaleString("en")} of ${plural(drawable.length, "node")}`;
     if (!tables.size && checks.length) {
       tables = new Set(checks.flatMap((id) => parents.get(id)).filter(isDrawn));
-      said.textContent = `${plural(checks.length, "check")}; drawn: what they read, ${plural(tables.size, "node")}.`;
+      said.textContent = `${plural(checks.length, "test")}; drawn: what they read, ${plural(tables.size, "node")}.`;
     } else {
-      said.textContent = `${words}${checks.length ? `, with ${plural(checks.length, "check")}` : ""}.`;
+      said.textContent = `${words}${checks.length ? `, with ${plural(checks.length, "test")}` : ""}.`;
     }
     show(tables);
   }
@@ -563,7 +563,7 @@
     fact("File", html("code", {}, node.path));
     if (facts.ran) fact("Last run", `${facts.ran[0]} UTC: ${facts.ran[1]}${facts.ran[2] ? `, ${Number(facts.ran[2]).toFixed(1)} s` : ""}`);
     const checks = children.get(node.id).filter((id) => TESTS.has(byId.get(id).type)).length;
-    if (checks) fact("Checks", `${checks}`);
+    if (checks) fact("Tests", `${checks}`);
     const name = selectorOf(node);
     const ways = html("p", { class: "ways" });
     for (const [text, select] of [["All it comes from", `+${name}`], ["All made of it", `${name}+`], ["Both", `+${name}+`], ["One step", `1+${name}+1`]]) {

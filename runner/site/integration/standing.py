@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
+from typing import Any
 
-from expectations.history import results
 from runner.insights.finding import plural
 from runner.model import Model, SourceTable
-from runner.names import CHECK_RESULTS
 from runner.site.address import address_of
 from runner.site.facts import Facts
 from runner.site.integration.document import Block, Cell, Items, Link, Paragraph, Section, Table
-
-_COLUMNS = (
-    "run_id", "run_at", "model", "title", "severity", "status", "observed", "message", "cause", "is_published", "row_count",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +37,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What checks said of each table in the newest run that judged it.
+    """What each check that the project asks said when it was last asked.
+
+    A run may ask some of a table's checks only, as `run test` does: those that it left out stand as they were.
 
     Attributes:
-        runs: how many runs are kept.
+        runs: how many runs are told of.
         first, last: when the oldest and the newest of them began.
-        rows: of each table, how many rows were judged then.
+        rows: of each table, how many rows were judged last.
     """
 
     checks: Mapping[str, tuple[Check, ...]]
@@ -65,33 +63,24 @@ class Said:
 
 
 def said(facts: Facts) -> Said:
-    """Returns what checks said last, from the table that keeps every check's result."""
-    project = facts.project
-    rows = results.read(CHECK_RESULTS.path(project.warehouse), target=project.files.target.name, columns=_COLUMNS)
-    newest = {row["model"]: row["run_id"] for row in rows}  # oldest run first, so the last one stays
-    checks: dict[str, list[Check]] = {}
-    judged: dict[str, int] = {}
-    for row in rows:
-        if row["run_id"] != newest[row["model"]]:
-            continue
-        checks.setdefault(row["model"], []).append(
-            Check(
-                **{
-                    name: row[name] or ""
-                    for name in ("model", "title", "severity", "status", "observed", "message", "cause")
-                },
-                run_at=row["run_at"],
-                is_published=bool(row["is_published"]),
-            )
-        )
-        if row["row_count"] is not None:
-            judged[row["model"]] = row["row_count"]
+    """Returns what checks said last: the same as the pages of quality tell."""
+    past = facts.past
+    last = {table.label: [one.last for one in table.current if one.last is not None] for table in past.tables}
+    judged = {label: [row for row in rows if row["row_count"] is not None] for label, rows in last.items()}
     return Said(
-        checks={name: tuple(found) for name, found in checks.items()},
-        rows=judged,
-        runs=len({row["run_id"] for row in rows}),
-        first=rows[0]["run_at"] if rows else None,
-        last=rows[-1]["run_at"] if rows else None,
+        checks={label: tuple(map(_check, rows)) for label, rows in last.items() if rows},
+        rows={label: max(rows, key=itemgetter("run_at"))["row_count"] for label, rows in judged.items() if rows},
+        runs=len(past.runs),
+        first=past.runs[0].at if past.runs else None,
+        last=past.runs[-1].at if past.runs else None,
+    )
+
+
+def _check(row: Mapping[str, Any]) -> Check:
+    return Check(
+        **{name: row[name] or "" for name in ("model", "title", "severity", "status", "observed", "message", "cause")},
+        run_at=row["run_at"],
+        is_published=bool(row["is_published"]),
     )
 
 

@@ -59,6 +59,12 @@ FILES = {
           - name: town_sales
             description: What each <b>buyer</b> spends, by town. One row per sale.
         """,
+    "expectations/suites/town_sales.yml": """
+        model: town_sales
+        expectations:
+          - {expect: expect_column_values_to_be_between, column: spend, min_value: 0, name: spend is positive}
+          - {expect: expect_column_values_to_not_be_null, column: town}
+        """,
     "report.yml": """
         insights:
           - name: spend_by_town
@@ -130,6 +136,7 @@ def _result(status: str, *, is_published: bool) -> dict[str, Any]:
         "run_at": NOW - timedelta(days=1),
         "target": "dev",
         "model": "town_sales",
+        "check_id": "expect_column_values_to_be_between.spend",
         "title": "spend is positive",
         "severity": "error",
         "status": status,
@@ -234,6 +241,20 @@ def test_what_failed_its_checks_is_left_out_with_the_reason(tmp_path: Path, stat
     assert "- 2 questions of 2 could not be answered: Spend by town, Spend." in part(text, "Limits")
     assert "- 1 table has not been built: stg\\_sales." in part(text, "Limits").splitlines()
     assert "1 check of 1 table, each by the newest run that asked it: 1 failed, 0 warned, 0 passed." in text
+
+
+def test_what_a_later_run_did_not_ask_stands_as_it_was(tmp_path: Path) -> None:
+    facts = build(tmp_path, status="fail")
+    path = CHECK_RESULTS.path(facts.project.warehouse)
+    other = {"check_id": "expect_column_values_to_not_be_null.town", "title": "town is there", "run_id": "r2", "run_at": NOW}
+    results.append(path, [{**_result("pass", is_published=True), **other}])
+    results.append(path, [{**_result("fail", is_published=True), **other, "check_id": "gone", "title": "asked no more"}])
+    _, text = pages(facts)
+    assert text.count(escaped("Left out: town_sales fails a check: spend is positive, refunds")) == 2
+    assert (
+        "2 checks of 1 table, each by the newest run that asked it: 1 failed, 0 warned, 1 passed. 2 runs are kept" in text
+    )
+    assert "5. **checks**: 2 checks of 1 table" in part(text, "Data flow").splitlines()
 
 
 def test_what_is_sensitive_is_not_shown(tmp_path: Path) -> None:

@@ -133,6 +133,7 @@ def test_the_first_page_names_what_is_broken_why_and_whom_it_concerns(project: P
     assert "ConcernsRevenue board and 1 table that reads it" in text
     assert "Revenue board reads what is broken dashboard" in text
     assert "1 table was skipped and waits report" in text
+    assert "failed 1 failed, 0 with a warning, 0 passed 2 checks, by what each said last Newest report: " in text
 
 
 def test_the_first_page_is_calm_when_all_is_well(settled: Settled) -> None:
