@@ -51,6 +51,14 @@ def duration(seconds: float) -> str:
     return f"{figure(seconds)} s"
 
 
+def age(seconds: float) -> str:
+    """Returns how long ago something was, no finer than people say it: 42 s, 4 min, 26.5 h, 3 days."""
+    for unit, size, digits in (("days", 86_400, 1), ("h", 3_600, 1), ("min", 60, 0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.{digits}f}".removesuffix(".0") + f" {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
 def size(number: float) -> str:
     """Returns a number of bytes: 512 B, 12.3 kB, 4.56 MB, 1.2 GB."""
     for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -12,7 +12,7 @@ from expectations.checks.store import KINDS
 from expectations.definition import Level
 from expectations.reports.values import Compared, Landed, Report
 from expectations.result import CheckResult
-from expectations.words import count, duration, figure, percent
+from expectations.words import age, count, figure, percent
 
 FROM_STORE = "its store"  # the origin of what was landed from a store itself
 
@@ -73,7 +73,7 @@ def differences(found: Compared) -> str:
 
 def age_of(one: Landed) -> str:
     """Returns how old a landed table is, in words; empty where nobody knows."""
-    return "" if one.age_seconds is None else duration(one.age_seconds)
+    return "" if one.age_seconds is None else age(one.age_seconds)
 
 
 def in_short(report: Report) -> str:

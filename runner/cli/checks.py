@@ -396,13 +396,15 @@ source_command.add_command(freshness_command, "freshness")
 
 
 def _tell_freshness(found: Sequence[Freshness]) -> None:
+    from expectations.words import age
+
     width = max(len(one.table.label) for one in found)
     for number, one in enumerate(found, 1):
         word = click.style(f"{_WORDS[one.status]:<5}", fg=_COLOURS[one.status])
         if one.loaded_at is None:
             said = one.message
         else:
-            said = f"loaded {_ago(one.age.total_seconds())} ago, {one.loaded_at:%Y-%m-%d %H:%M:%S} UTC, by {one.by}"
+            said = f"loaded {age(one.age.total_seconds())} ago, {one.loaded_at:%Y-%m-%d %H:%M:%S} UTC, by {one.by}"
         place = "" if one.status == "pass" else f"; {_allowed(one)} ({one.table.place})"
         say(f"{number:>{len(str(len(found)))}}/{len(found)}  {word}  {one.table.label:<{width}}  {said}{place}")
 
@@ -416,13 +418,6 @@ def _allowed(one: Freshness) -> str:
         f"{word} after {limit['count']} {limit['period']}s" for word, limit in limits if limit.get("count") is not None
     ]
     return ", ".join(said)
-
-
-def _ago(seconds: float) -> str:
-    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}" if size > 60 else f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
 
 
 def _write_freshness(command: Command, found: Sequence[Freshness], output: str | None) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from dataclasses import asdict
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import click
@@ -73,8 +76,18 @@ def _figures(project: Project) -> list[str]:
         f"Worth most  {best['user_id']}: {best['clv']:,.2f} expected, {best['past_spend']:,.2f} spent so far",
         f"Stock       {len(alerts):,} products to order again",
         "",
-        "Next: run show clv     run models --select clv+     run ls     run test",
+        f"Next: {activation()}run show clv     run models --select clv+     run ls     run test",
     ]
+
+
+def activation() -> str:
+    """Returns what to type before `run` is found; nothing where it is this environment's own that the PATH names."""
+    folder = Path(sys.executable).parent
+    found = shutil.which("run")
+    if not (folder / "activate").is_file() or (found and Path(found).parent.resolve() == folder.resolve()):
+        return ""
+    here = Path.cwd()
+    return f". {folder.relative_to(here) if folder.is_relative_to(here) else folder}/activate     "
 
 
 def _rows(project: Project, name: str) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def as_check(found: Freshness, *, blocks: bool) -> CheckResult:
     from expectations.checks.trend import AGE
     from expectations.result import CheckResult
     from expectations.suite import Expectation
-    from expectations.words import duration
+    from expectations.words import age
 
     table = found.table
     expectation = Expectation(
@@ -55,9 +55,9 @@ def as_check(found: Freshness, *, blocks: bool) -> CheckResult:
         message, observed, cause = f"Its age is not known: {found.message}", "unknown", EXPECTATION
     else:
         message = (
-            f"Loaded {duration(seconds)} ago, {found.loaded_at:%Y-%m-%d %H:%M:%S} UTC, by {found.by}; {allowed(table)}."
+            f"Loaded {age(seconds)} ago, {found.loaded_at:%Y-%m-%d %H:%M:%S} UTC, by {found.by}; {allowed(table)}."
         )
-        observed, cause = duration(seconds), STALE
+        observed, cause = age(seconds), STALE
     if level == "pass":
         cause = ""
     return CheckResult(

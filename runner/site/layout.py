@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expectations.reports.page import breakable
-from expectations.words import count, duration, figure, percent, size
+from expectations.words import age, count, duration, figure, percent, size
 from runner.model import Exposure
 from runner.site.address import Node, address_of, column_address, column_anchor, lineage_address, way
 from runner.site.page import Page
@@ -73,6 +73,6 @@ def environment() -> Environment:
     found = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    words = {"count": count, "percent": percent, "duration": duration, "figure": figure, "size": size}
+    words = {"age": age, "count": count, "percent": percent, "duration": duration, "figure": figure, "size": size}
     found.filters |= {**words, "breakable": breakable}
     return found

@@ -14,7 +14,7 @@ from expectations.definition import Level, Slice
 from expectations.result import CheckResult, SuiteResult
 from expectations.suite import Expectation, Severity
 from expectations.verdict import describe, settle, verdict
-from expectations.words import days, duration, figure, measured, percent
+from expectations.words import age, days, duration, figure, measured, percent
 
 TYPES = {
     "D1": "expect_metric_grain_to_be",
@@ -182,6 +182,11 @@ FIGURES = [
     (percent(0.00001), "< 0.01 %"),
     (percent(0.9998), "99.98 %"),
     (percent(0.123), "12 %"),
+    (age(-3), "0 s"),
+    (age(119.6), "120 s"),
+    (age(221.4), "4 min"),
+    (age(95_400), "26.5 h"),
+    (age(3 * 86_400 + 60), "3 days"),
     (duration(42), "42 s"),
     (duration(1_800), "30 min"),
     (duration(7_461_000), "86.4 days"),

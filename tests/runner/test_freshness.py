@@ -133,7 +133,7 @@ def test_the_command_tells_each_table_and_writes_sources_json(
         main(["source", "freshness", "--select", "source:shop.orders", "--project-dir", str(project.root)])
     said = capsys.readouterr().err
     assert ended.value.code == 1
-    assert said.startswith("1/1  ERROR  shop.orders  loaded 3.0 days ago, ")
+    assert said.startswith("1/1  ERROR  shop.orders  loaded 3 days ago, ")
     assert "by loaded_at; warns after 12 hours, fails after 2 days (sources.yml:8)\n" in said
     assert said.splitlines()[-1].endswith(" s: 1 too old.")
     written: dict[str, Any] = json.loads((project.root / "target/sources.json").read_text())

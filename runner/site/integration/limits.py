@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from expectations.words import duration, percent
+from expectations.words import age, percent
 from runner.insights.answer import Insight
 from runner.insights.finding import plural
 from runner.model import Model
@@ -88,8 +88,7 @@ def _is_within(name: str, others: Collection[str]) -> bool:
 def _of_age(facts: Facts) -> Iterator[str]:
     for one in facts.freshness.values():
         if one.is_late and one.loaded_at is not None:
-            age = duration(one.age.total_seconds())
-            yield f"{one.table.label} is {age} old, more than sources.yml allows ({one.by}, {one.loaded_at:%Y-%m-%d %H:%M} UTC)."
+            yield f"{one.table.label} is {age(one.age.total_seconds())} old, more than sources.yml allows ({one.by}, {one.loaded_at:%Y-%m-%d %H:%M} UTC)."
         elif one.message:
             yield f"{one.table.label}: how old it is cannot be said: {one.message}"
 

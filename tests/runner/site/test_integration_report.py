@@ -246,13 +246,21 @@ def test_what_failed_its_checks_is_left_out_with_the_reason(tmp_path: Path, stat
 def test_what_a_later_run_did_not_ask_stands_as_it_was(tmp_path: Path) -> None:
     facts = build(tmp_path, status="fail")
     path = CHECK_RESULTS.path(facts.project.warehouse)
-    other = {"check_id": "expect_column_values_to_not_be_null.town", "title": "town is there", "run_id": "r2", "run_at": NOW}
+    other = {
+        "check_id": "expect_column_values_to_not_be_null.town",
+        "title": "town is there",
+        "run_id": "r2",
+        "run_at": NOW,
+    }
     results.append(path, [{**_result("pass", is_published=True), **other}])
-    results.append(path, [{**_result("fail", is_published=True), **other, "check_id": "gone", "title": "asked no more"}])
+    results.append(
+        path, [{**_result("fail", is_published=True), **other, "check_id": "gone", "title": "asked no more"}]
+    )
     _, text = pages(facts)
     assert text.count(escaped("Left out: town_sales fails a check: spend is positive, refunds")) == 2
     assert (
-        "2 checks of 1 table, each by the newest run that asked it: 1 failed, 0 warned, 1 passed. 2 runs are kept" in text
+        "2 checks of 1 table, each by the newest run that asked it: 1 failed, 0 warned, 1 passed. 2 runs are kept"
+        in text
     )
     assert "5. **checks**: 2 checks of 1 table" in part(text, "Data flow").splitlines()
 
