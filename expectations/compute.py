@@ -7,21 +7,19 @@ public DataFrame calls alone, so it works over Spark Connect too.
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from expectations.at_hand import Collected, Files
-from expectations.definition import Aggregate, Given, Need, Query, escape
+from expectations.definition import TABLES, Aggregate, Given, Need, Query, escape
 from expectations.in_process import InProcess
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-_NAME = re.compile(r"(?<!\{)\{(this|other)\}(?!\})")
 _JSON = "to_json(struct(*), map('ignoreNullFields', 'false'))"
 TOGETHER = 24  # tables and queries in one job: a plan of hundreds takes Spark longer to make than to run
 
@@ -94,7 +92,7 @@ class Data:
         """Whether a need asks nothing of the model under check, so that every suite of a run finds the same."""
         if isinstance(need, Given) or not need.of or self.table(need.of) is self._frame:
             return False
-        return isinstance(need, Aggregate) or set(_NAME.findall(need.sql)) == {"other"}
+        return isinstance(need, Aggregate) or set(TABLES.findall(need.sql)) == {"other"}
 
     def query(self, query: Query) -> Any:
         """Runs a query; returns its rows, at most `query.limit`, as mappings or as a table."""
@@ -172,7 +170,7 @@ class _Frames:
 
     def placed(self, query: Query) -> str:
         """Returns the query's text with its tables' names; its braces stay doubled."""
-        return _NAME.sub(
+        return TABLES.sub(
             lambda match: self.named("", query.where) if match[1] == "this" else self.named(query.of), query.sql
         )
 

@@ -5,6 +5,7 @@ Pure values: neither Great Expectations nor Spark is imported here, so suites ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -105,6 +106,9 @@ class Given:
 
 
 Need = Aggregate | Query | Given
+
+
+TABLES = re.compile(r"(?<!\{)\{(this|other)\}(?!\})")  # the names of tables in a `Query`
 
 
 def escape(text: str) -> str:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from expectations.at_hand import Collected, Files, kind_of
-from expectations.definition import Aggregate, Need, Query
+from expectations.definition import TABLES, Aggregate, Need, Query
 from expectations.in_process.queries import Relation, translate_query
 from expectations.in_process.values import Typed, Untranslatable, identifier, names_in, translate_expression
 
@@ -116,15 +116,15 @@ class InProcess:
 
     def _rows(self, need: Query) -> Any:
         """Returns a query's rows, or as a table where it asks for one; None where Spark is to be asked."""
-        tables = {}
-        if "{this}" in need.sql:
-            tables[_THIS] = self._filtered(need.where)
-        if "{other}" in need.sql:
-            tables[_OTHER] = self._relation(need.of)
+        tables = {
+            _NAMES[name]: self._filtered(need.where) if name == "this" else self._relation(need.of)
+            for name in TABLES.findall(need.sql)
+        }
         query = translate_query(_texts(need)[0], tables)
-        found = _run(f"SELECT * FROM ({query.sql}) LIMIT {need.limit}", self._arrow)
+        found = _run(query.sql, self._arrow)
         if found is None:
             return None
+        found = found.slice(0, need.limit)
         if need.is_table:
             return found
         kinds = {
@@ -146,14 +146,14 @@ class InProcess:
         return Relation(f"SELECT * FROM ({rows.sql}) WHERE {condition.sql}", rows.columns)
 
 
-_THIS, _OTHER = "table__this", "table__other"
+_NAMES = {"this": "table__this", "other": "table__other"}
 
 
 def _texts(need: Aggregate | Query) -> tuple[str, str]:
     """Returns a need's texts, tables by their names here."""
     if isinstance(need, Aggregate):
         return need.call, need.where
-    text = need.sql.replace("{this}", _THIS).replace("{other}", _OTHER)
+    text = TABLES.sub(lambda match: _NAMES[match[1]], need.sql)
     return text.replace("{{", "{").replace("}}", "}"), need.where
 
 

@@ -42,7 +42,7 @@ SPECIAL: dict[str, list[Any]] = {
     "x": [math.nan, -0.0, 0.0, math.inf, -math.inf, 1e-300],
     "f": [math.nan, 0.1, -0.0],
     "price": [Decimal("0.00"), Decimal("-9999999999.99"), Decimal("0.01")],
-    "name": ["", " ", "  a ", "\u00a0b\u2003", "é", "日本", "0", "A", "a", "it's", "{x}"],
+    "name": ["", " ", "  a ", "\u00a0b\u2003", "é", "日本", "0", "A", "a", "it's", "{x}", "{this}"],
     "is_open": [True, False],
     "day": [datetime.date(1969, 12, 31), datetime.date(2024, 2, 29)],
     "at": [
@@ -115,6 +115,7 @@ QUERIES = [
     "SELECT a.low, b.high FROM (SELECT min(tiny) AS low FROM {this}) AS a CROSS JOIN (SELECT max(n) AS high FROM {other}) AS b",
     "SELECT day, grouping(name) AS g, count(*) AS n FROM {this} GROUP BY GROUPING SETS ((day, name), (day)) "
     "HAVING count(*) > 3 ORDER BY day, g, n",
+    "SELECT count(*) AS n, count_if(name = '{{this}}') AS named, count_if(name = '{{x}}') AS braced FROM {this}",
     "SELECT max(at) AS last, min(price) AS least, max(x) AS most FROM {this} WHERE n > 1 HAVING TRUE",
 ]
 
