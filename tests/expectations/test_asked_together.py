@@ -54,10 +54,10 @@ def test_a_query_that_is_wrong_spoils_itself_alone(frame: DataFrame) -> None:
     assert (found.values[right], found.values[rows]) == ([{"id": 0}], 6)
 
 
-def test_very_many_rows_are_a_job_of_their_own(frame: DataFrame) -> None:
-    many, rows = Query(sql="SELECT id FROM {this}", limit=400_000), Aggregate(call="count(*)")
+def test_a_table_of_very_many_rows_is_a_job_of_its_own(frame: DataFrame) -> None:
+    many, rows = Query(sql="SELECT id FROM {this}", limit=400_000, is_table=True), Aggregate(call="count(*)")
     found = compute(Data(frame, {}), [many, rows])
-    assert (found.jobs, len(found.values[many]), found.values[rows]) == (2, 6, 6)
+    assert (found.jobs, found.values[many].num_rows, found.values[rows]) == (2, 6, 6)
 
 
 @pytest.mark.parametrize(
