@@ -169,7 +169,7 @@ def test_every_node_is_drawn_with_its_state(seen: dict[str, Any]) -> None:
 
 def test_a_selector_filters_the_drawing_and_the_table(seen: dict[str, Any]) -> None:
     asked = seen["asked"]
-    assert asked["1+spenders"]["said"] == "3 of 10 nodes, with 1 check."
+    assert asked["1+spenders"]["said"] == "3 of 10 nodes, with 1 test."
     assert sorted(asked["1+spenders"]["nodes"]) == ["spenders", "stg_orders", "stg_people"]
     assert asked["1+spenders"]["rows"] == ["stg_orders", "stg_people", "spenders"]
     assert sorted(asked["+board ! stg_people+"]["nodes"]) == ["daily", "stg_orders", "store.orders", "store.people"]
@@ -187,7 +187,7 @@ def test_what_cannot_be_chosen_is_said_and_the_drawing_stays(seen: dict[str, Any
         '"changed:main" needs what git says has changed, which a page does not have. '
         'Ask the project: run ls -s "changed:main".'
     )
-    assert seen["mended"] == ["spenders", "1 of 10 nodes, with 1 check."]
+    assert seen["mended"] == ["spenders", "1 of 10 nodes, with 1 test."]
 
 
 def test_words_are_offered_while_one_types(seen: dict[str, Any]) -> None:
