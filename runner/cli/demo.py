@@ -72,7 +72,7 @@ def _figures(project: Project) -> list[str]:
     return [
         "",
         f"Revenue     {revenue:,.2f} from {orders:,} orders in {len(daily)} days; {revenue / orders:,.2f} an order",
-        f"Sessions    {steps}; {stages[-1]['overall_conversion']:.1%} buy",
+        f"Sessions    {steps}; {stages[-1]['overall_conversion']:.1%} of those with a view buy",
         f"Worth most  {best['user_id']}: {best['clv']:,.2f} expected, {best['past_spend']:,.2f} spent so far",
         f"Stock       {len(alerts):,} products to order again",
         "",

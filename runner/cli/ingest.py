@@ -125,7 +125,8 @@ def ingest_command(
             differs = landing.reconcile(spark) if reconciled else []
     landing.write_artifact(command)
     _keep(command, landing)
-    say(f"run: {len(tables) - len(failed)} of {len(tables)} tables landed in {command.elapsed:.1f} s.")
+    same = f", {landing.unchanged} of them unchanged," if landing.unchanged else ""
+    say(f"run: {len(tables) - len(failed)} of {len(tables)} tables landed{same} in {command.elapsed:.1f} s.")
     return 2 if failed else 1 if differs else 0
 
 
@@ -201,6 +202,7 @@ class Landing:
         self._tables = tables
         self._folder = self.origin.folder or project.files.target.data
         self.compared: list[NodeResult] = []  # what comparisons with the stores said, as checks
+        self.unchanged = 0  # how many tables stay as they are, since their files or records do
         self._snapshot: Snapshot | None = None
         self._sources: dict[str, StoreSource] = {}
         self._cuts: dict[str, StoreCut] = {}
@@ -353,6 +355,7 @@ class Landing:
 
     def _tell(self, table: SourceTable, landed: Landed) -> None:
         counts = landed.counts
+        self.unchanged += landed.skipped is not None
         word = click.style(
             f"{'same' if landed.skipped else 'landed':<8}", fg="yellow" if counts.quarantined else "green"
         )

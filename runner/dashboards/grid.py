@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.dashboards.answers import Answer
 from runner.dashboards.picture import LABEL, Drawing, Size, Swatch, letters, ticks
-from runner.dashboards.values import axis_title, kind_of, names_of, number_of, short, with_unit
+from runner.dashboards.values import alike, axis_title, kind_of, names_of, number_of, short, with_unit
 from runner.project.dashboards import Chart
 
 _CLASSES = 6
@@ -28,12 +28,13 @@ def draw_grid(chart: Chart, answer: Answer) -> Drawing:
     columns, rows = _names(across), _names(down)
     edges = _edges(known)
     classes = [None if value is None else _class(value, edges) for value in values]
+    texts = dict(zip(known, alike(known), strict=True))
     cells = [
         {
             "x": columns[across[row]],
             "y": rows[down[row]],
             "k": str(classes[row]),
-            "t": short(value) if abs(value) < 1000 else f"{value:,.0f}",
+            "t": texts[value],
             "dark": (classes[row] or 1) <= _DARK_TEXT,
             "l": f"{LABEL}{y.title} {rows[down[row]]}, {x.title} {columns[across[row]]}: {with_unit(given[row], color)}",
         }

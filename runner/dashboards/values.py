@@ -81,11 +81,24 @@ def with_unit(value: Any, field: Field) -> str:
 
 def short(value: float) -> str:
     """Returns a number with about four significant digits, without exponent: 0.01234, 12.34, 1,234."""
-    if value == 0:
-        return "0"
-    digits = min(max(0, 3 - math.floor(math.log10(abs(value)))), 9)
-    text = f"{value:,.{digits}f}"
+    text = f"{value:,.{_decimals(value)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def alike(values: Sequence[float]) -> list[str]:
+    """Returns numbers that stand side by side with equally many decimals: as many as `short` gives the greatest of them.
+
+    Whole numbers have none. Where a number would become 0 by that, each is written for itself.
+    """
+    is_whole = all(value == int(value) for value in values)
+    decimals = 0 if is_whole else _decimals(max(values, key=abs))
+    if any(value and not round(value, decimals) for value in values):
+        return [short(value) for value in values]
+    return [f"{value:,.{decimals}f}" for value in values]
+
+
+def _decimals(value: float) -> int:
+    return min(max(0, 3 - math.floor(math.log10(abs(value)))), 9) if value else 0
 
 
 def names_of(values: Sequence[Any]) -> list[str]:

@@ -21,7 +21,7 @@ from runner.dashboards.bars import two_lines
 from runner.dashboards.panel import Made, make_panel
 from runner.dashboards.picture import day_ticks, ticks
 from runner.dashboards.rankings import judge
-from runner.dashboards.values import as_csv, exact, short, with_unit
+from runner.dashboards.values import alike, as_csv, exact, short, with_unit
 from runner.insights.contrasts import compare_means, uneven
 from runner.jinja.settings import SettingsRenderer
 from runner.project.dashboards import Field, Noise, Panel, read_dashboards
@@ -216,6 +216,11 @@ def test_values_are_shown_whole(value: Any, shown: str, unit: str) -> None:
 
 def test_short_numbers_have_no_exponent() -> None:
     assert [short(value) for value in (0, 0.000123456, 12.3456, 1234.5, 7_461_000.0)] == ["0", "0.0001235", "12.35", "1,234", "7,461,000"]  # fmt: skip
+    assert alike([116.0, 91.894, 0.5, 0.0]) == ["116.0", "91.9", "0.5", "0.0"]
+    assert alike([0.25, 0.0123, -0.5]) == ["0.2500", "0.0123", "-0.5000"]
+    assert alike([5.0, 381.0, -1_234.0]) == ["5", "381", "-1,234"]
+    assert alike([7_461_000.0, 0.01]) == ["7,461,000", "0.01"]
+    assert alike([0.0]) == ["0"]
 
 
 def test_days_on_axes_are_few_and_round() -> None:

@@ -107,7 +107,7 @@ def test_the_page_reads_without_a_script(facts: Facts) -> None:
     assert page.values["rows"][2]["reads"] == ["stg_orders"]
     assert page.values["rows"][2]["readers"] == ["board"]
     text = (write_site(facts).parent / "lineage.html").read_text(encoding="utf-8")
-    assert "<td>stg_orders</td><td>board</td>" in text
+    assert '<td data-label="reads">stg_orders</td><td data-label="read by">board</td>' in text
     for script in page.scripts:
         assert f'src="{script}"' in text
     assert (
