@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 RUNS = 30  # of how many runs, the newest ones, results are told
 _ORDER: Mapping[str, int] = {"pass": 0, "warn": 1, "fail": 2}
+# What runs ask by themselves of what landed or was put aside: its age, its paths, the share in quarantine.
+_UNWRITTEN = frozenset({"expect_newest_row_to_follow_history", "expect_paths_to_exist", "expect_share_between"})
 _COLUMNS = (
     "run_id", "run_at", "model", "version", "is_published", "check_id", "title", "expectation", "column_name",
     "severity", "status", "observed", "numbers", "row_count", "failing_count", "cause", "message", "seconds", "placement",
@@ -45,7 +48,7 @@ class CheckPast:
     Attributes:
         check_id: the same in every run; see `expectations.history.identity`.
         title: how reports call it.
-        is_declared: whether the project still asks it.
+        is_declared: whether the project still asks it, or runs ask it by themselves.
         results: rows of the table of results, oldest run first; none where it never ran, or long ago.
         ever: whether it ever ran.
     """
@@ -186,23 +189,38 @@ def _tables(
             )
             for name, (title, column, severity) in asked.items()
         ]
-        checks += [_other(project, name, results) for name, results in seen.items() if name not in asked]
+        newest = _last_whole(project, seen)
+        checks += [_other(project, name, results, newest) for name, results in seen.items() if name not in asked]
         if checks:
             found.append(TablePast(label=label, node=node, checks=tuple(checks)))
     return sorted(found, key=lambda one: -_ORDER.get(one.status or "", 0))
 
 
-def _other(project: Project, name: str, results: Sequence[Mapping[str, Any]]) -> CheckPast:
-    """Returns a check that the table's suite does not hold: gone, asked of another table by itself, or of the store."""
+def _last_whole(project: Project, seen: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Returns the newest run that asked more of a table than its data tests and a comparison with its store."""
+    from expectations.checks.store import MATCH
+
+    rows = [
+        results[-1]
+        for name, results in seen.items()
+        if name not in project.tests and results[-1]["expectation"] != MATCH.type
+    ]
+    return str(max(rows, key=itemgetter("run_at"))["run_id"]) if rows else ""
+
+
+def _other(project: Project, name: str, results: Sequence[Mapping[str, Any]], newest: str) -> CheckPast:
+    """Returns a check that the table's suite does not hold: gone, asked of another table by itself, of the store, or one
+    that nobody writes and the newest run asked, too."""
     from expectations.checks.store import MATCH
 
     last = results[-1]
+    is_unwritten = last["expectation"] in _UNWRITTEN and last["run_id"] == newest
     return CheckPast(
         check_id=name,
         title=last["title"],
         column=last["column_name"],
         severity=last["severity"],
-        is_declared=last["expectation"] == MATCH.type or name in project.tests,
+        is_declared=last["expectation"] == MATCH.type or name in project.tests or is_unwritten,
         results=tuple(results),
         ever=True,
     )

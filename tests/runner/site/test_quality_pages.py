@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from expectations.history import results
 from runner.project.parse import Project
 from runner.quality import load_quality
+from runner.quality.history import results_path
 from runner.site.quality import drawn, section
 from runner.site.quality.past import read_past
 from tests.runner.site.story import CAUSE, site, told
@@ -56,6 +60,36 @@ def test_a_check_that_is_gone_says_nothing_of_how_its_table_stands(project: Proj
     assert totals is not None
     assert totals.status == "pass"
     assert [one.is_declared for one in totals.checks] == [True, False]
+
+
+def test_what_runs_ask_by_themselves_counts_while_they_ask_it(project: Project) -> None:
+    words = dict.fromkeys((name for name, kind, _ in results.COLUMNS if kind == "string"), "")
+    at = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+    def row(run: int, title: str, expectation: str, status: str, check_id: str) -> dict[str, Any]:
+        return {**words, "run_id": f"r{run}", "run_at": at + timedelta(hours=run), "target": "dev", "model": "shop.orders",
+                "title": title, "expectation": expectation, "status": status, "check_id": check_id}  # fmt: skip
+
+    path = results_path(project)
+    results.append(
+        path,
+        [
+            row(1, "paths of the contract", "expect_paths_to_exist", "warn", "paths.1"),
+            row(1, "freshness", "expect_newest_row_to_follow_history", "pass", "age"),
+        ],
+    )
+    results.append(path, [row(2, "paths of the contract", "expect_paths_to_exist", "pass", "paths.2")])
+    results.append(path, [row(2, "freshness", "expect_newest_row_to_follow_history", "warn", "age")])
+    results.append(path, [row(3, "as in its store", "expect_store_to_match", "pass", "store")])
+    orders = read_past(project, load_quality(project)).of("shop.orders")
+    assert orders is not None
+    assert {one.check_id: one.is_declared for one in orders.checks if one.last} == {
+        "paths.1": False,
+        "paths.2": True,
+        "age": True,
+        "store": True,
+    }
+    assert (orders.status, len(orders.current)) == ("warn", 3)
 
 
 def test_only_the_newest_runs_are_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
