@@ -46,7 +46,7 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return figure(value) if math.isfinite(value) and abs(value) >= 1e-6 else str(value)
+        return figure(value) if math.isfinite(value) and (not value or abs(value) >= 1e-6) else str(value)
     if isinstance(value, Decimal):
         return f"{value:,}"
     if isinstance(value, datetime.datetime):
