@@ -76,7 +76,7 @@ def _figures(project: Project) -> list[str]:
         f"Worth most  {best['user_id']}: {best['clv']:,.2f} expected, {best['past_spend']:,.2f} spent so far",
         f"Stock       {len(alerts):,} products to order again",
         "",
-        f"Next: {activation()}run show clv     run models --select clv+     run ls     run test",
+        f"Next: {activation()}run show clv     run models --select clv+ --force     run ls     run test",
     ]
 
 

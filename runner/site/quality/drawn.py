@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from expectations.definition import Level
 
 MARKS: Mapping[str, str] = {"pass": "●", "warn": "▲", "fail": "■"}  # shapes, so that colour is not all that tells
+_AGE = "expect_newest_row_to_follow_history"  # its figure is in hours
 WORDS: Mapping[str, str] = {"pass": "passed", "warn": "warned", "fail": "failed"}
 _PREFERRED = ("figure", "observed")
 
@@ -79,8 +80,9 @@ def chart(results: Sequence[Mapping[str, Any]], title: str) -> tuple[Markup, str
     points = [
         Observation(run_id=row["run_id"], at=row["run_at"], value=value, status=row["status"]) for row, value in found
     ]
+    unit = ", in hours" if results[-1].get("expectation") == _AGE else ""
     spoken = (
-        f"What {title} measured in the last {len(points)} runs: "
+        f"What {title} measured in the last {len(points)} runs{unit}: "
         f"between {figure(min(values))} and {figure(max(values))}, now {figure(values[-1])}."
     )
-    return Markup(charts.trend(points, charts.NARROW, "measured")), spoken  # its texts are escaped there
+    return Markup(charts.trend(points, charts.NARROW, f"measured{unit}")), spoken  # its texts are escaped there

@@ -188,6 +188,12 @@ def test_a_figure_that_moved_is_drawn_and_one_that_did_not_is_none() -> None:
     ]
     assert [value for _, value in drawn.measured(rows)] == [0.1, 0.3]
     assert drawn.chart([{**row, "numbers": {"n": 5.0}} for row in rows], "x") is None
+    at = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    age = {"expectation": "expect_newest_row_to_follow_history", "run_at": at}
+    picture = drawn.chart([{**row, **age} for row in rows], "freshness")
+    assert picture is not None
+    assert ">measured, in hours</text>" in picture[0]
+    assert picture[1] == "What freshness measured in the last 2 runs, in hours: between 0.1 and 0.3, now 0.3."
     assert drawn.measured([]) == []
 
 
