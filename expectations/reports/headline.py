@@ -62,7 +62,7 @@ def _passed(report: Report) -> tuple[str, str]:
     warned = [one for one in tables if one.status == "warn"]
     whole = "The one table passed" if len(tables) == 1 else f"All {count(len(tables))} tables passed"
     if warned:
-        whole += f", {_tables(len(warned))} with warnings" if len(tables) > 1 else ", with warnings"
+        whole += f", {_tables(len(warned))} with warnings" if len(warned) < len(tables) else ", with warnings"
     return whole, f"{_checks(tables)} in all."
 
 

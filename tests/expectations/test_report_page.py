@@ -169,6 +169,7 @@ HEADLINES = [
     ((good(), good()), {}, "pass", "All 2 tables passed"),
     ((good(), warned()), {}, "warn", "All 2 tables passed, 1 table with warnings"),
     ((warned(),), {}, "warn", "The one table passed, with warnings"),
+    ((warned(), warned()), {}, "warn", "All 2 tables passed, with warnings"),
     ((good(), bad()), {"withheld": True}, "fail", "1 of 2 tables was not published: session_durations"),
     ((good(), bad()), {}, "fail", "1 of 2 tables fails: session_durations"),
     ((bad(),), {"unbuilt": (LEFT,)}, "fail", "The one table fails: session_durations"),

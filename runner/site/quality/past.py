@@ -189,7 +189,7 @@ def _tables(
             )
             for name, (title, column, severity) in asked.items()
         ]
-        newest = _last_whole(project, seen)
+        newest = _last_whole(project, seen) if node is not None else ""  # no run asks of a table that is gone
         checks += [_other(project, name, results, newest) for name, results in seen.items() if name not in asked]
         if checks:
             found.append(TablePast(label=label, node=node, checks=tuple(checks)))

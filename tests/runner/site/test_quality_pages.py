@@ -81,8 +81,11 @@ def test_what_runs_ask_by_themselves_counts_while_they_ask_it(project: Project) 
     results.append(path, [row(2, "paths of the contract", "expect_paths_to_exist", "pass", "paths.2")])
     results.append(path, [row(2, "freshness", "expect_newest_row_to_follow_history", "warn", "age")])
     results.append(path, [row(3, "as in its store", "expect_store_to_match", "pass", "store")])
-    orders = read_past(project, load_quality(project)).of("shop.orders")
-    assert orders is not None
+    results.append(path, [{**row(4, "freshness", "expect_paths_to_exist", "warn", "paths.3"), "model": "shop.gone"}])
+    past = read_past(project, load_quality(project))
+    orders, gone = past.of("shop.orders"), past.of("shop.gone")
+    assert orders is not None and gone is not None
+    assert gone.status is None
     assert {one.check_id: one.is_declared for one in orders.checks if one.last} == {
         "paths.1": False,
         "paths.2": True,
