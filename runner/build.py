@@ -552,12 +552,15 @@ def _incomplete(batches: BatchResults | None, window: tuple[datetime | None, dat
 
 
 def _failed(checks: SuiteResult) -> str:
-    return _listed([result.message for result in checks.results if result.blocking], most=3)
+    return listed([result.message for result in checks.results if result.blocking], most=3)
 
 
 def _warned(checks: SuiteResult | None) -> str:
-    return _listed([result.message for result in checks.results if result.status != "pass"], most=2) if checks else ""
+    return listed([result.message for result in checks.results if result.status != "pass"], most=2) if checks else ""
 
 
-def _listed(messages: list[str], *, most: int) -> str:
-    return "; ".join(messages[:most]) + (f" (+{len(messages) - most} more)" if len(messages) > most else "")
+def listed(messages: Sequence[str], *, most: int) -> str:
+    """Returns the first of some sentences in one line: "a is late; b is empty. (+1 more)"."""
+    shown = messages[:most]
+    text = "; ".join([*(one.removesuffix(".") for one in shown[:-1]), *shown[-1:]])
+    return text + (f" (+{len(messages) - most} more)" if len(messages) > most else "")

@@ -115,7 +115,8 @@ def _headline(
     if broken:
         what = f"{broken[0].node.label} is broken" if len(broken) == 1 else f"{len(broken):,} tables are broken"
         waiting = numbers["skipped"]
-        return f"{what}, {waiting:,} {'waits' if waiting == 1 else 'wait'} for it" if waiting else what
+        them = "it" if len(broken) == 1 else "them"
+        return f"{what}, {waiting:,} {'waits' if waiting == 1 else 'wait'} for {them}" if waiting else what
     if not built:
         return "Nothing is built yet"
     if late:
@@ -133,9 +134,11 @@ def _broken(facts: Facts, node: Model | SourceTable) -> Broken:
     lead = past.lead.last if past is not None and past.lead is not None else None
     blamed = lead is not None and lead["run_id"] == record.run_id
     below = facts.project.graph.descendants([node.unique_id])
+    # the run's report weighs all of its findings against each other, one check knows its own
+    told = next((one.causes for one in facts.reports if one.run_id == record.run_id), {})
     return Broken(
         node=node,
-        why=lead["cause"] if blamed and lead is not None else "",
+        why=told.get(node.label) or (lead["cause"] if blamed and lead is not None else ""),
         message=str(said["message"]),
         record=record,
         has_version=delta.is_table(node.table.path(facts.project.warehouse)),

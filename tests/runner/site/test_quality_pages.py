@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -171,6 +172,14 @@ def test_the_first_page_names_what_is_broken_why_and_whom_it_concerns(project: P
     assert "Revenue board reads what is broken dashboard" in text
     assert "1 table was skipped and waits report" in text
     assert "failed 1 failed, 0 with a warning, 0 passed 2 checks, by what each said last Newest report: " in text
+
+
+def test_the_first_page_names_the_cause_that_the_runs_report_names(project: Project) -> None:
+    path = max((project.files.target_folder / "quality").glob("20*/summary.json"))
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    assert list(summary["causes"]) == ["totals"]
+    path.write_text(json.dumps({**summary, "causes": {"totals": "rows lost, where city = Oslo"}}), encoding="utf-8")
+    assert "totalsnot published rows lost, where city = Oslo-3 of 2 values" in words(site(project) / "index.html")
 
 
 def test_the_first_page_is_calm_when_all_is_well(settled: Settled) -> None:
