@@ -44,17 +44,18 @@ class InProcess:
     def answer(self, needs: Iterable[Need]) -> dict[Need, Any]:
         """Returns the values of those needs that can be computed here."""
         values: dict[Need, Any] = {}
-        calls: dict[str, dict[Aggregate, Typed]] = defaultdict(dict)
+        calls: dict[tuple[str, str], dict[Aggregate, Typed]] = defaultdict(dict)
         listed = [need for need in needs if isinstance(need, Aggregate | Query)]
         self._want(listed)
         for need in listed:
             with suppress(Untranslatable):
                 if isinstance(need, Aggregate):
-                    calls[need.of][need] = self._call(need)
+                    rows = self._filtered(need.of, need.where)
+                    calls[need.of, need.where][need] = translate_expression(need.call, rows.columns)
                 elif (found := self._rows(need)) is not None:
                     values[need] = found
-        for of, typed in calls.items():
-            values |= self._aggregates(of, typed)
+        for (of, where), typed in calls.items():
+            values |= self._aggregates(self._filtered(of, where), typed)
         return values
 
     def _want(self, needs: Sequence[Aggregate | Query]) -> None:
@@ -93,19 +94,9 @@ class InProcess:
                 self._relations[of] = _rows_in(_read(table), table.columns)
         return self._relations[of]
 
-    def _call(self, need: Aggregate) -> Typed:
-        columns = self._relation(need.of).columns
-        typed = translate_expression(need.call, columns)
-        if not need.where:
-            return typed
-        condition = translate_expression(need.where, columns)
-        if condition.kind != "boolean":
-            raise Untranslatable(need.where)
-        return Typed(f"{typed.sql} FILTER (WHERE {condition.sql})", typed.kind)
-
-    def _aggregates(self, of: str, calls: Mapping[Aggregate, Typed]) -> dict[Need, Any]:
+    def _aggregates(self, rows: Relation, calls: Mapping[Aggregate, Typed]) -> dict[Need, Any]:
         listed = ", ".join(f"{typed.sql} AS a{index}" for index, typed in enumerate(calls.values()))
-        found = _run(f"SELECT {listed} FROM ({self._relation(of).sql})", self._arrow)
+        found = _run(f"SELECT {listed} FROM ({rows.sql})", self._arrow)
         if found is None:
             return {}
         values: dict[Need, Any] = {}
@@ -117,7 +108,7 @@ class InProcess:
     def _rows(self, need: Query) -> Any:
         """Returns a query's rows, or as a table where it asks for one; None where Spark is to be asked."""
         tables = {
-            _NAMES[name]: self._filtered(need.where) if name == "this" else self._relation(need.of)
+            _NAMES[name]: self._filtered("", need.where) if name == "this" else self._relation(need.of)
             for name in TABLES.findall(need.sql)
         }
         query = translate_query(_texts(need)[0], tables)
@@ -136,8 +127,8 @@ class InProcess:
         except _NO_ANSWER:
             return None
 
-    def _filtered(self, where: str) -> Relation:
-        rows = self._relation("")
+    def _filtered(self, of: str, where: str) -> Relation:
+        rows = self._relation(of)
         if not where:
             return rows
         condition = translate_expression(where, rows.columns)

@@ -366,8 +366,12 @@ class Scope:
         return Typed(f"avg({self._of(node.this, 'integer', 'double').sql})", "double")
 
     def spread(self, node: exp.Expression) -> Typed:
-        inner = self._of(node.this, *_NUMERIC).sql
-        return Typed(f"{_SPREADS[type(node)]}(CAST({inner} AS DOUBLE))", "double")
+        """Of finite numbers; what infinities and NaN come to is left to Spark."""
+        found = f"{_SPREADS[type(node)]}(CAST({self._of(node.this, *_NUMERIC).sql} AS DOUBLE))"
+        return Typed(
+            f"(CASE WHEN isfinite({found}) THEN {found} WHEN {found} IS NOT NULL THEN error('not finite') END)",
+            "double",
+        )
 
     def distinct_count(self, node: exp.Expression) -> Typed:
         """Exact, where Spark's is a sketch."""

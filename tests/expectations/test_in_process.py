@@ -279,6 +279,17 @@ def test_a_sum_beyond_a_bigint_is_left_to_spark(tmp_path: Path) -> None:
     assert rows.answer([beyond, within]) == {within: 2**62}
 
 
+def test_a_spread_of_what_is_not_finite_is_left_to_spark(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": [1.0, math.inf], "y": [1.0, 3.0]}), tmp_path / "a.parquet")
+    files = {"": Files((tmp_path / "a.parquet",), {"x": "double", "y": "double"})}
+    endless, finite = Aggregate(call="stddev_samp(x)"), Aggregate(call="var_pop(y)")
+    assert InProcess(files).answer([endless]) == {}
+    assert InProcess(files).answer([finite]) == {finite: 1.0}
+    assert InProcess(files).answer([Aggregate(call="var_samp(y)", where="y > 1")]) == {
+        Aggregate(call="var_samp(y)", where="y > 1"): None
+    }
+
+
 def test_a_day_that_python_does_not_have_is_left_to_spark(tmp_path: Path) -> None:
     days = pa.array([0, 4_000_000], pa.int32()).cast(pa.date32())  # the later one is in the year 12,921
     pq.write_table(pa.table({"day": days}), tmp_path / "a.parquet")

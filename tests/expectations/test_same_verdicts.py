@@ -115,9 +115,14 @@ def differences(case: Case, mine: Any, theirs: Any) -> Iterable[str]:
     if mine.success or theirs.result.get("unexpected_count", 0) > SAMPLE:
         return  # what passes is not sampled; of many, each takes the first that it meets
     for key in LISTS:
-        one, other = ({repr(value) for value in result.result.get(key) or ()} for result in (mine, theirs))
+        one, other = ({shown(value) for value in result.result.get(key) or ()} for result in (mine, theirs))
         if one != other:
             yield f"{key} here {sorted(one)}, there {sorted(other)}"
+
+
+def shown(value: Any) -> str:
+    """Returns a value as text; a zero without its sign, for keys of both signs are one, and each may stand for both."""
+    return repr(value + 0.0 if isinstance(value, float) else value)
 
 
 def same(mine: Any, theirs: Any) -> bool:

@@ -28,7 +28,12 @@ TAKEN_OVER = [
     ("count_if(geo IS NULL)", 'count(CASE WHEN ("geo" IS NULL) THEN 1 END)', "integer"),
     ("sum(price)", 'sum("price")', "decimal"),
     ("avg(N)", 'avg("n")', "double"),
-    ("var_samp(price)", 'var_samp(CAST("price" AS DOUBLE))', "double"),
+    (
+        "var_samp(n)",
+        '(CASE WHEN isfinite(var_samp(CAST("n" AS DOUBLE))) THEN var_samp(CAST("n" AS DOUBLE)) '
+        "WHEN var_samp(CAST(\"n\" AS DOUBLE)) IS NOT NULL THEN error('not finite') END)",
+        "double",
+    ),
     ("approx_count_distinct(x, 0.01D)", 'count(DISTINCT "x")', "integer"),
     ("percentile_approx(x, array(0.5D, 1.0D), 10000)", 'quantile_disc("x", [0.5, 1.0])', "doubles"),
     ("sum(n) FILTER (WHERE n > 1)", 'sum("n") FILTER (WHERE ("n" > 1))', "integer"),
