@@ -162,11 +162,7 @@ def _engines(spark: SparkSession, project: Project) -> None:
                 for name, other in quality.references.get(node, {}).items()
             }
             suite = replace(quality.suites[node], model=project.node(node).label)
-            here = {
-                name: found
-                for name, one in {**others, suite.model: frame, "": frame}.items()
-                if (found := warehouse.here(one)) is not None
-            }
+            here = warehouse.all_here({**others, suite.model: frame, "": frame})
             ours[node] = _judge(spark, lambda: _one_pass(frame, suite, others, here))  # noqa: B023
             inside[node] = _judge(spark, lambda: _one_pass(frame, suite, others, {}))  # noqa: B023
             theirs[node] = _judge(spark, lambda: _engine(frame, suite, others))  # noqa: B023

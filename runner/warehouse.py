@@ -293,6 +293,10 @@ class Warehouse:
         with self._lock:
             return next((found for known, found, _ in self._here if known is frame), None)
 
+    def all_here(self, frames: Mapping[str, DataFrame]) -> dict[str, Files | Collected]:
+        """Returns those of several frames, by their names, whose rows are at hand; see `here`."""
+        return {name: found for name, frame in frames.items() if (found := self.here(frame)) is not None}
+
     def _know(self, frame: DataFrame, size: int, found: Files | Collected, most: int) -> None:
         if self._at_hand and size <= most and self._is_utc():
             self._here.append((frame, found, size))

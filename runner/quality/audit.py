@@ -105,7 +105,6 @@ class Audit:
             queries = tuple(self._query(test, node, relations, frame) for test in tests)
             suite = replace(suite, expectations=(*suite.expectations, *queries))
             inputs = self.inputs(unique_id, frame)
-            here = {name: self.warehouse.here(one) for name, one in {**inputs, "": frame, suite.model: frame}.items()}
             facts = facts_of(self.project, node, self.warehouse.spark)
             found = validate(
                 frame,
@@ -117,7 +116,7 @@ class Audit:
                 facts=facts,
                 memo=self.memo,
                 jobs_so_far=lambda: started(self.warehouse.spark, unique_id),
-                here={name: found for name, found in here.items() if found is not None},
+                here=self.warehouse.all_here({**inputs, "": frame, suite.model: frame}),
             )
             found = store_failures(self.project, self.warehouse, frame, found, run_id=self.run_id, every=self.stores)
             hidden = [column.name for column in node.columns if column.meta.get("sensitive") is True]
