@@ -64,6 +64,7 @@ class Catalogue:
         sold_out: the second from which the product is no longer offered; NEVER for most.
         substitute: the product offered in its place from then on.
         shelf: product numbers in order of category, as `shelf_weights`, the running sum of their popularity.
+        shelf_starts: where each category's products begin in `shelf`, and the end; equal where one has no product.
     """
 
     names: tuple[str, ...]
@@ -82,6 +83,11 @@ class Catalogue:
     @property
     def size(self) -> int:
         return len(self.category)
+
+    @property
+    def category_count(self) -> int:
+        """Returns how many categories the shop has, those without a product too: their listings are viewed."""
+        return len(self.shelf_starts) - 1
 
     def price_at(self, products: IntArray, seconds: IntArray) -> FloatArray:
         """Returns the price of each product at its moment; before its first price point, the first price."""

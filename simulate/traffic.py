@@ -68,7 +68,7 @@ class Sessions:
 def table_of(sessions: Sessions, catalogue: Catalogue, people: People) -> pa.Table:
     """Returns the sessions in the layout of the exports."""
     products = product_ids(np.arange(catalogue.size))
-    categories = category_ids(np.arange(int(catalogue.category.max()) + 1))
+    categories = category_ids(np.arange(catalogue.category_count))
     city, state, country = people.place_columns(sessions.users)
     return pa.table(
         {
