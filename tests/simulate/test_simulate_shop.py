@@ -302,7 +302,9 @@ def test_the_smallest_shops(sizes: dict[str, Any], profile: Any, tmp_path: Path)
 
 @pytest.mark.parametrize("profile", ["realistic", "uniform"])
 def test_a_category_without_products_is_listed(profile: Any, tmp_path: Path) -> None:
-    generate(tmp_path / "shop", settings=ShopSettings(sessions=400, products=25, categories=25, seed=13, profile=profile))
+    generate(
+        tmp_path / "shop", settings=ShopSettings(sessions=400, products=25, categories=25, seed=13, profile=profile)
+    )
     shop = read_shop(tmp_path / "shop")
     stocked = {one["category_id"] for one in shop.products}
     assert "cat_024" not in stocked, "the last one too, else nothing is shown: another seed"
