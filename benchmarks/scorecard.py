@@ -116,15 +116,15 @@ def made(trials: Iterable[Trial], folder: Path, sessions: int) -> Iterable[Trial
     quality = load_quality(project)
     spark = spark_session("scorecard", scratch=folder / "scratch", settings=_SPARK, small=True)
     base: Base | None = None
-    for trial in trials:
+    for number, trial in enumerate(trials):  # a folder each: Spark remembers tables by their paths
         if trial.strength == "clean":
-            yield clean_trial(spark, project, quality, folder / "clean", trial, sessions)
+            yield clean_trial(spark, project, quality, folder / f"clean{number}", trial, sessions)
             continue
         if base is None or base.shop.settings.seed != trial.seed:
             if base is not None:
                 shutil.rmtree(folder / f"base{base.shop.settings.seed}")
             base = Base(spark, project, quality, folder / f"base{trial.seed}", trial.seed, sessions)
-        yield base.trial(trial, folder / "defect")
+        yield base.trial(trial, folder / f"defect{number}")
     spark.stop()
 
 

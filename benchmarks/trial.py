@@ -1,23 +1,24 @@
-"""Small simulated shops, landed and judged fast: the rows of a model are plain files, made only where they differ.
+"""Small simulated shops, landed and judged fast: a model is made only where its rows differ from another shop's.
 
-What `scorecard.py` and its tests try checks on. Landing, models, suites and checks are the project's own; only that
-models are written without a log, and not held back, differs from `run models`.
+What `scorecard.py` and its tests try checks on. Landing, models, suites and checks are the project's own, each shop is a
+warehouse of its own; only that models are not held back differs from `run models`.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from ingest.land_files import land_files
 from ingest.landing import Snapshot
-from runner import delta
-from runner.compile import compile_model
+from runner import delta_log
+from runner.compile import compile_model, inputs_of
 from runner.contracts import contract_of
 from runner.model import Model, SourceTable
 from runner.names import TableRef
@@ -25,12 +26,12 @@ from runner.project.parse import Project
 from runner.quality import Quality
 from runner.quality.audit import Audit
 from runner.quarantine import with_quarantine
-from runner.warehouse import Warehouse
+from runner.warehouse import Warehouse, exists, publish_view
 from simulate.settings import ShopSettings
 from simulate.shop import generate
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
     from expectations.result import SuiteResult
 
@@ -55,8 +56,10 @@ class LandedShop:
     faults: Mapping[str, str] = field(default_factory=dict)
 
     def with_faults(self, folder: Path, faults: Mapping[str, str]) -> LandedShop:
-        """Returns this shop with models that have faults; what they write goes into `folder`."""
-        own = replace(self.project, files=replace(self.project.files, root=folder))
+        """Returns this shop with models that have faults, in a warehouse of its own in `folder`."""
+        own = _in_folder(self.project, folder)
+        for table in own.sources.values():
+            _take_over(self.project, own, table)
         return LandedShop(settings=self.settings, project=own, like=self, faults=faults)
 
     def differs(self) -> frozenset[str] | None:
@@ -65,12 +68,6 @@ class LandedShop:
             return None
         changed = [node.unique_id for node in self.project.nodes() if node.label in {*self.landed, *self.faults}]
         return frozenset({*changed, *self.project.graph.descendants(changed)})
-
-    def rows_of(self, model: Model) -> Path:
-        """Returns the folder of a model's rows, which may not be there yet."""
-        differs = self.differs()
-        owner = self if self.like is None or differs is None or model.unique_id in differs else self.like
-        return owner.project.root / "models" / model.name
 
 
 def land_shop(
@@ -89,13 +86,12 @@ def land_shop(
         landed: labels of the tables to land, such as `hbase.sessions`; all where nothing is `like` it.
     """
     generate(folder / "data", settings=settings)
-    target = replace(project.files.target, warehouse=folder / "warehouse", data=folder / "data")
-    own = replace(project, files=replace(project.files, target=target, root=folder))
+    own = _in_folder(project, folder)
+    target = own.files.target
     snapshot = Snapshot(snapshot_id=folder.name, taken_at=datetime.now(UTC))
     for table in own.sources.values():
         if like is not None and table.label not in landed:
-            for path in _folders(like.project, table):
-                shutil.copytree(path, own.warehouse / path.relative_to(like.project.warehouse), copy_function=_link)
+            _take_over(like.project, own, table)
             continue
         land_files(
             spark,
@@ -113,8 +109,8 @@ def judge(spark: SparkSession, shop: LandedShop, quality: Quality, tables: Itera
     project = shop.project
     by_label = {node.label: node for node in project.nodes()}
     nodes = [by_label[label].unique_id for label in tables]
+    make_tables(spark, shop, quality, nodes)
     warehouse = Warehouse(spark, project.warehouse)
-    define_tables(warehouse, shop, quality, nodes)
     audit = Audit(
         project=project,
         quality=_without_rows(quality),
@@ -135,49 +131,56 @@ def judge(spark: SparkSession, shop: LandedShop, quality: Quality, tables: Itera
     return {project.node(node).label: found for node, found in results.items() if found is not None}
 
 
-def define_tables(warehouse: Warehouse, shop: LandedShop, quality: Quality, nodes: Iterable[str]) -> None:
-    """Makes the nodes, and all that they or their checks read, known to Spark.
-
-    Views stay what they are. The rows of a table are computed once and read from plain files, so that a query of a
-    check is not planned together with all models above it.
-    """
-    project, wanted = shop.project, set(nodes)
+def make_tables(spark: SparkSession, shop: LandedShop, quality: Quality, nodes: Iterable[str]) -> None:
+    """Publishes the models that the nodes or their checks read, those of a shop that is like another one there first."""
+    wanted, differs = set(nodes), shop.differs()
     needed = wanted | quality.graph.ancestors(wanted)
-    for node in (project.node(node_id) for node_id in quality.graph.order if node_id in needed):
-        if not isinstance(node, Model):
-            _define_landed(warehouse, node.table)
+    warehouse = Warehouse(spark, shop.project.warehouse)
+    like = Warehouse(spark, shop.like.project.warehouse) if shop.like is not None else warehouse
+    for node in (shop.project.node(node_id) for node_id in quality.graph.order if node_id in needed):
+        if not isinstance(node, Model) or exists(warehouse.path(node.table)):
             continue
-        sql = compile_model(project, node).sql
-        if node.name in shop.faults:
-            right = node.table.with_suffix("__right")
-            warehouse.define(right, sql)
-            sql = _faulty(warehouse, right.quoted(), shop.faults[node.name])
-        elif node.config.materialized == "view":
-            warehouse.define(node.table, sql)
+        if shop.like is None or differs is None or node.unique_id in differs:
+            _publish(warehouse, shop.project, node, fault=shop.faults.get(node.name))
             continue
-        folder = shop.rows_of(node)
-        if not folder.exists():
-            warehouse.spark.sql(sql).write.parquet(str(folder))
-        _define_files(warehouse, node.table, folder)
+        if not exists(like.path(node.table)):
+            _publish(like, shop.like.project, node)
+        _copy(like.path(node.table), warehouse.path(node.table))
 
 
-def _define_landed(warehouse: Warehouse, ref: TableRef) -> None:
-    """Makes a landed table known: its files, where they are all that there is to it, as Delta's log costs a job a query."""
-    plain = delta.plain_files(warehouse.path(ref))
-    folders = {file.parent for file in plain.files} if plain else set()
-    if plain is None or len(folders) != 1 or set(next(iter(folders)).glob("*.parquet")) != set(plain.files):
-        warehouse.register(ref)
+def _publish(warehouse: Warehouse, project: Project, model: Model, *, fault: str | None = None) -> None:
+    """Makes a model's view, or its table: written by Spark without a log, which is then written in one commit.
+
+    Args:
+        fault: a query over the right rows that stands for them; a table then in any case.
+    """
+    sql, inputs, path = compile_model(project, model).sql, inputs_of(project, model), warehouse.path(model.table)
+    if fault is not None:
+        sql = _faulty(sql, _rows(warehouse, sql, inputs).columns, fault)
+    elif model.config.materialized == "view":
+        publish_view(path, sql=sql, inputs=inputs, metadata={})
         return
-    _define_files(warehouse, ref, next(iter(folders)))
+    rows = _rows(warehouse, sql, inputs)
+    rows.write.parquet(str(path))
+    table = {"id": str(uuid4()), "format": {"provider": "parquet", "options": {}}, "partitionColumns": []}
+    content: list[Mapping[str, Any]] = [
+        {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
+        {"metaData": table | {"schemaString": rows.schema.json(), "configuration": {}}},
+    ]
+    for file in sorted(path.glob("*.parquet")):
+        found = file.stat()
+        added = {"path": file.name, "size": found.st_size, "modificationTime": found.st_mtime_ns // 1_000_000}
+        content.append({"add": added | {"partitionValues": {}, "dataChange": True}})
+    delta_log.commit(path, 0, content)
 
 
-def _define_files(warehouse: Warehouse, ref: TableRef, folder: Path) -> None:
-    """Makes the Parquet files of a folder known under a table's name."""
-    rows = ref.with_suffix("__rows")
-    warehouse.spark.sql(f"create schema if not exists `{ref.schema}`")
-    warehouse.spark.sql(f"drop table if exists {rows.quoted()}")
-    warehouse.spark.sql(f"create table {rows.quoted()} using parquet location '{folder}'")
-    warehouse.define(ref, f"select * from {rows.quoted()}")
+def _rows(warehouse: Warehouse, sql: str, inputs: Sequence[TableRef]) -> DataFrame:
+    found = warehouse.query(sql, inputs)
+    if found is None:
+        for ref in inputs:
+            warehouse.register(ref)
+        found = warehouse.spark.sql(sql)
+    return found
 
 
 def _without_rows(quality: Quality) -> Quality:
@@ -189,24 +192,30 @@ def _without_rows(quality: Quality) -> Quality:
     return replace(quality, suites=suites)
 
 
-def _faulty(warehouse: Warehouse, right: str, query: str) -> str:
+def _faulty(right: str, columns: Iterable[str], query: str) -> str:
     """Returns the query with the model's right rows in it; `{first}` stands for one value of every other column."""
-    columns = [name for name in warehouse.spark.table(right).columns if name != "duration_seconds"]
-    first = ", ".join(f"first(`{name}`) as `{name}`" for name in columns if name != "user_id")
-    source = f"(select * from {right})"
+    others = [name for name in columns if name not in ("duration_seconds", "user_id")]
+    first = ", ".join(f"first(`{name}`) as `{name}`" for name in others)
     return (
         query.replace("{first}", f"user_id, {first}")
-        .replace("from {model}", f"from {source} as model")
+        .replace("from {model}", f"from ({right}) as model")
         .replace("{model}", "model")
     )
 
 
-def _folders(project: Project, table: SourceTable) -> list[Path]:
-    path = table.table.path(project.warehouse)
-    return [
-        found for found in path.parent.iterdir() if found.name == path.name or found.name.startswith(f"{path.name}__")
-    ]
+def _in_folder(project: Project, folder: Path) -> Project:
+    target = replace(project.files.target, warehouse=folder / "warehouse", data=folder / "data")
+    return replace(project, files=replace(project.files, target=target, root=folder))
 
 
-def _link(source: str, target: str) -> None:
-    Path(target).hardlink_to(source)
+def _take_over(like: Project, own: Project, table: SourceTable) -> None:
+    """Gives a project what another one landed of a table."""
+    path = table.table.path(like.warehouse)
+    for found in path.parent.iterdir():
+        if found.name == path.name or found.name.startswith(f"{path.name}__"):
+            _copy(found, own.warehouse / found.relative_to(like.warehouse))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Makes the same files known under another folder."""
+    shutil.copytree(source, target, copy_function=lambda one, other: Path(other).hardlink_to(one))
