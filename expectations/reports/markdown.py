@@ -81,7 +81,7 @@ def _across(report: Report) -> str:
 
 def _row(report: Report, one: SuiteResult, found: Verdict) -> str:
     owner = report.context(one.model).owner
-    cells = [one.model, cause_of(found), str(found.slice or "all rows"), owner.name if owner else ""]
+    cells = [one.model, cause_of(found), str(found.slice or "in no one slice"), owner.name if owner else ""]
     return f"| {' | '.join(_text(value) for value in cells)} |"
 
 

@@ -177,7 +177,7 @@ def test_markdown_calls_nobody_and_breaks_no_table() -> None:
         "&#64;everyone &#124; &#96;x&#96; &#42;y&#42; &#91;z&#93;(http://x) &#60;img&#62; &#35;1 &#95;a&#95; a_b"
         in text
     )
-    assert "| t | a &#124; b | all rows |  |" in text
+    assert "| t | a &#124; b | in no one slice |  |" in text
 
 
 def test_markdown_fits_into_a_comment() -> None:

@@ -227,5 +227,5 @@ def test_a_check_that_names_no_cause_speaks_for_itself() -> None:
     report = Report(run=RunInfo(run_id="r"), tables=(SuiteResult(model="orders", results=(aside,)),))
     assert causes(report) == [("orders", "5 of 9 rows went into quarantine")]
     assert '<p class="cause">5 of 9 rows went into quarantine</p>' in render_page(report)
-    assert "| orders | 5 of 9 rows went into quarantine | all rows |  |" in as_markdown(report)
+    assert "| orders | 5 of 9 rows went into quarantine | in no one slice |  |" in as_markdown(report)
     assert as_document(report)["tables"][0]["verdict"]["message"] == "5 of 9 rows went into quarantine."
