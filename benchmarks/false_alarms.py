@@ -15,10 +15,10 @@ from pathlib import Path
 from ingest.land_files import land_files
 from ingest.landing import Snapshot
 from runner.build import Builder, BuildOptions
-from runner.contracts import contract_of
 from runner.project.parse import load_project
 from runner.quality import load_quality
 from runner.session.spark import spark_session
+from runner.sources.contracts import contract_of
 from simulate.settings import ShopSettings
 from simulate.shop import generate
 

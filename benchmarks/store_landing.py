@@ -27,9 +27,9 @@ from ingest.land_store import StoreLanding, land_store
 from ingest.landing import Snapshot
 from ingest.mongodb.source import MongoSource
 from ingest.store_source import StoreSource
-from runner.contracts import contract_of
 from runner.project.parse import load_project
 from runner.session.spark import spark_session
+from runner.sources.contracts import contract_of
 from services.hbase import HBase
 from services.mongodb import MongoDB
 from simulate.into_hbase import load_into_hbase

@@ -17,15 +17,15 @@ from uuid import uuid4
 
 from ingest.land_files import land_files
 from ingest.landing import Snapshot
-from runner import delta_log
 from runner.compile import compile_model, inputs_of
-from runner.contracts import contract_of
+from runner.delta import log as delta_log
 from runner.model import Model, SourceTable
 from runner.names import TableRef
 from runner.project.parse import Project
 from runner.quality import Quality
 from runner.quality.audit import Audit
-from runner.quarantine import with_quarantine
+from runner.sources.contracts import contract_of
+from runner.sources.quarantine import with_quarantine
 from runner.warehouse import Warehouse, exists, publish_view
 from simulate.settings import ShopSettings
 from simulate.shop import generate

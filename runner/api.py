@@ -23,17 +23,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from runner import delta
+from runner.artifacts.outcome import Pages, write_outcome
+from runner.artifacts.records import Invocation
 from runner.compile import compile_model, compile_text
 from runner.errors import NotFoundError
 from runner.execute import NodeResult
 from runner.mentions import tables_in
 from runner.model import Model, SourceTable
-from runner.outcome import Pages, write_outcome
 from runner.project.cache import open_project
 from runner.project.parse import Project
 from runner.project.root import find_root
 from runner.quality import Quality, load_quality
-from runner.records import Invocation
 from runner.state.decide import State
 from runner.state.plan import Plan, make_plan
 from runner.state.reuse import all_reused

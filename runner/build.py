@@ -20,27 +20,27 @@ from runner.errors import ProjectError
 from runner.execute import NodeResult, Stage, execute
 from runner.explain import explain, from_spark
 from runner.graph import Graph
-from runner.introspection import Introspection, Recorder
 from runner.jinja.database import Database
 from runner.jinja.render import Captured, Relation
-from runner.journal import Step, publish_together, recover
-from runner.landed_paths import with_paths
 from runner.materialize.grants import apply_grants
 from runner.materialize.run_hooks import run_project_hooks, shown_result
 from runner.model import Model, SourceTable
 from runner.names import TableRef
 from runner.project.parse import Project
+from runner.publishing.journal import Step, publish_together, recover
+from runner.publishing.row_quarantine import Split, split, still_apart, told
+from runner.publishing.staging import Held, Staging
 from runner.quality.audit import Audit
 from runner.quality.fresh import with_freshness
-from runner.quarantine import with_quarantine
 from runner.retries import policy_of, retrying
-from runner.row_quarantine import Split, split, still_apart, told
 from runner.session.jobs import interrupt, tagged
-from runner.staging import Held, Staging
+from runner.sources.landed_paths import with_paths
+from runner.sources.quarantine import with_quarantine
 from runner.state.decide import State
 from runner.state.leftovers import clear_leftovers, running
 from runner.state.reuse import reused
 from runner.warehouse import MissingTableError, Warehouse
+from runner.warehouse.introspection import Introspection, Recorder
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -59,7 +59,7 @@ class BuildOptions:
         checked: False publishes without checks.
         reuse: what did not change since it was published is not built again; see `runner.state`.
         store_failures: the failing rows of every check are kept in tables.
-        together: all tables are published at the run's end, or none; see `runner.staging`.
+        together: all tables are published at the run's end, or none; see `runner.publishing.staging`.
         event_time: start and end of the batches that microbatch models build; None where they find out by themselves.
     """
 

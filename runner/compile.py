@@ -215,7 +215,7 @@ def write_compiled(project: Project, compiled: Compiled) -> Path:
 
 
 def _unanswered(project: Project) -> Database:
-    from runner.introspection import Introspection  # reads Delta logs, which most models never ask for
+    from runner.warehouse.introspection import Introspection  # reads Delta logs, which most models never ask for
 
     return Introspection(project.warehouse)
 

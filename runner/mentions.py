@@ -6,7 +6,7 @@ import re
 
 from runner.names import TableRef
 from runner.project.parse import Project
-from runner.quarantine import SUFFIX
+from runner.sources.quarantine import SUFFIX
 from runner.warehouse import exists
 
 

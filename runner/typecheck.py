@@ -20,7 +20,6 @@ from deltalake.exceptions import TableNotFoundError
 from runner.compile import Compiled, compile_model
 from runner.errors import ProjectError
 from runner.explain import explain, first_words, from_spark
-from runner.introspection import Introspection
 from runner.jinja.database import NeedsSparkError, RelationKind
 from runner.jinja.render import Relation
 from runner.jinja.result import ResultTable
@@ -29,6 +28,7 @@ from runner.names import TableRef
 from runner.project.parse import Project
 from runner.quality.rendered import compile_test, rule
 from runner.warehouse import is_view
+from runner.warehouse.introspection import Introspection
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

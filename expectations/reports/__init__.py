@@ -11,5 +11,5 @@ junit      JUnit XML
 runs       the folder of all kept runs: their summaries, the page over them
 write      all of these at once
 
-Everything is a function of values: no Spark, no network, no project. `runner.outcome` writes them after each run.
+Everything is a function of values: no Spark, no network, no project. `runner.artifacts.outcome` writes them after each run.
 """

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from runner.build import BuildOptions
-    from runner.freshness import Freshness
     from runner.quality import Quality
+    from runner.sources.freshness import Freshness
     from runner.unit_tests import UnitTestResult
 
 _THREADS = click.option(
@@ -163,8 +163,8 @@ def test_command(
 def _write_report(command: Command, judged: Sequence[NodeResult], units: Sequence[UnitTestResult]) -> Path | None:
     """Writes the validation report of tests; returns its page."""
     from expectations.reports.values import UnitCase
-    from runner.outcome import write_reports
-    from runner.records import Invocation
+    from runner.artifacts.outcome import write_reports
+    from runner.artifacts.records import Invocation
 
     which, options = invocation()
     asked = Invocation(run_id=command.invocation_id, command=which, arguments=options, seconds=command.elapsed)
@@ -330,7 +330,7 @@ def _left_out(
 
 def _write_results(command: Command, entries: Sequence[Mapping[str, Any]]) -> None:
     from runner.artifacts import manifest, run_results, write_artifact
-    from runner.records import write_record
+    from runner.artifacts.records import write_record
 
     project = command.project()
     write_artifact(project, "manifest.json", manifest(project, invocation_id=command.invocation_id, compiled={}))
@@ -366,7 +366,7 @@ def freshness_command(command: Command, select: tuple[str, ...], exclude: tuple[
 
     Most ages stand in the tables' logs: Spark starts only for loaded_at_query, a filter, or a column without statistics.
     """
-    from runner.freshness import expects_freshness, with_spark, without_spark
+    from runner.sources.freshness import expects_freshness, with_spark, without_spark
 
     project = command.project()
     chosen = command.select(select, exclude, kinds=("source",))

@@ -101,7 +101,7 @@ def _project(command: Command) -> str:
 
 def _publishing(command: Command) -> str:
     """Returns how the last set of tables ended; what a dead process left of one was mended when the project was opened."""
-    from runner.journal import last_set, publishing
+    from runner.publishing.journal import last_set, publishing
 
     warehouse = command.project().warehouse
     if publishing(warehouse):
@@ -129,7 +129,7 @@ def _store_checks(command: Command) -> list[tuple[str, Callable[[], str]]]:
         return []  # the check of the project says it
 
     def opened() -> Stores:
-        from runner.connections import open_stores
+        from runner.sources.connections import open_stores
 
         return open_stores(command.project())
 

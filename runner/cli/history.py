@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
+from runner.artifacts.records import asked, read_records
 from runner.cli.session import Command, project_options, say
 from runner.errors import NotFoundError, ProjectError
 from runner.model import Model, SourceTable
 from runner.project.parse import Project
-from runner.records import asked, read_records
 from runner.state.commits import Commit, commits
 from runner.warehouse import is_view, read_view
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.session import Command, invocation, project_options, say
-from runner.contracts import contract_of
 from runner.errors import NotFoundError, ProjectError
 from runner.execute import NodeResult
 from runner.model import SourceTable
 from runner.project.parse import Project
 from runner.quality.store import as_result
 from runner.session.jobs import interruptible, parallelism
-from runner.store_match import match_store, store_source
+from runner.sources.contracts import contract_of
+from runner.sources.store_match import match_store, store_source
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,7 +58,7 @@ class Origin:
         if written == "files":
             return cls(stores=False, **rest)
         if written == "stores":
-            from runner.connections import open_stores
+            from runner.sources.connections import open_stores
 
             open_stores(project)  # says what is missing before anything is done
             return cls(stores=True, **rest)
@@ -153,9 +153,9 @@ def _keep(command: Command, landing: Landing) -> None:
     """Keeps what comparisons with the stores said beside the results of all other checks, and writes their report."""
     from datetime import UTC, datetime, timedelta
 
-    from runner.outcome import write_reports
+    from runner.artifacts.outcome import write_reports
+    from runner.artifacts.records import Invocation
     from runner.quality.history import keep_results
-    from runner.records import Invocation
 
     if not landing.compared:
         return
@@ -392,7 +392,7 @@ def _file_contract(table: SourceTable) -> Any:
 
 def _infer(project: Project, words: Sequence[str]) -> int:
     """Prints a draft of `sources.yml` for each table that the words name, from a sample of its store."""
-    from runner.connections import open_stores
+    from runner.sources.connections import open_stores
 
     if not words:
         raise ProjectError("name what to look at, as store.table: run ingest --infer mongodb.users")

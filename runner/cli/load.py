@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli.session import say
-from runner.connections import open_stores
-from runner.contracts import contract_of
 from runner.errors import NotFoundError, ProjectError
 from runner.model import SourceTable
 from runner.project.parse import Project
+from runner.sources.connections import open_stores
+from runner.sources.contracts import contract_of
 
 if TYPE_CHECKING:
     from simulate.loaded import Loaded, TableFiles

@@ -15,11 +15,11 @@ from runner.cli.session import Command, project_options, say, select_options
 from runner.compile import compile_model, compile_text, write_compiled
 from runner.errors import NotFoundError, ProjectError
 from runner.jinja.database import Database, NeedsSparkError
-from runner.journal import of_one_moment
 from runner.materialize import goes_on
 from runner.mentions import tables_in
 from runner.model import Model, SourceTable
-from runner.quarantine import SUFFIX
+from runner.publishing.journal import of_one_moment
+from runner.sources.quarantine import SUFFIX
 from runner.warehouse import is_view
 
 
@@ -177,8 +177,8 @@ def _run_query(
     """Runs a text, or a model's own SQL, and prints its rows; Spark answers what its template asks."""
     from runner.environments import replay
     from runner.explain import first_words
-    from runner.introspection import Introspection
     from runner.warehouse import Warehouse
+    from runner.warehouse.introspection import Introspection
 
     project = command.project()
     then = replay.as_of(project, as_of) if as_of is not None else None

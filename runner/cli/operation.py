@@ -32,10 +32,10 @@ def run_operation_command(command: Command, macro: str, arguments: dict[str, Any
     run run-operation codegen.generate_source --args '{schema_name: shop}' > sources.yml
     """
     from runner.errors import ProjectError
-    from runner.introspection import Introspection
     from runner.jinja.render import scrubbed
     from runner.operations import check_arguments, find_operation, run_operation
     from runner.warehouse import Warehouse
+    from runner.warehouse.introspection import Introspection
 
     project = command.project()
     found = find_operation(project, macro)

@@ -139,8 +139,8 @@ def _aside(project: Project, quality: Quality, unique_id: str) -> _Aside | None:
     if suite is None or not suite.quarantines:
         return None
     from expectations.setting_aside import QUARANTINE
-    from runner.quarantine import SUFFIX
-    from runner.row_quarantine import in_quarantine
+    from runner.publishing.row_quarantine import in_quarantine
+    from runner.sources.quarantine import SUFFIX
 
     table = project.node(unique_id).table
     checks = [one for one in suite.expectations if one.on_failure == QUARANTINE]

@@ -243,7 +243,7 @@ def _shop(command: Command) -> Iterator[Shop]:
     """
     from pymongo.errors import PyMongoError
 
-    from runner.connections import open_stores
+    from runner.sources.connections import open_stores
     from stores.mongo_client import database, unanswered
 
     settings = open_stores(command.project()).mongodb
@@ -263,7 +263,7 @@ def _hbase(command: Command) -> Iterator[happybase.Connection]:
     """Gives a connection to the target's HBase; raises as `_shop` does."""
     from thriftpy2.transport import TTransportException
 
-    from runner.connections import open_stores
+    from runner.sources.connections import open_stores
     from stores.hbase_client import connected, no_answer
 
     settings = open_stores(command.project()).hbase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.journal import Recovered, recover
+from runner.publishing.journal import Recovered, recover
 
 
 def told(found: Recovered) -> str:

@@ -123,8 +123,8 @@ class Command:
     @contextmanager
     def database(self) -> Iterator[Database]:
         """Gives what answers for the warehouse to templates; it starts Spark only for what Delta's logs do not say."""
-        from runner.introspection import Introspection
         from runner.warehouse import Warehouse
+        from runner.warehouse.introspection import Introspection
 
         root = self.project().warehouse
         known = [node.table for node in self.project().nodes()]
@@ -197,8 +197,8 @@ class Command:
 
     @contextmanager
     def _remote(self, target: Target) -> Iterator[SparkSession]:
-        from runner.connections import rendered
         from runner.session.spark import leave_connect, remote_session
+        from runner.sources.connections import rendered
 
         place = f"{target.place}: remote"
         session = remote_session(rendered(target.remote, place), scratch=self._scratch, settings=target.spark)

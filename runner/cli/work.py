@@ -289,8 +289,8 @@ def build_nodes(
 
 def finish(command: Command, results: Sequence[NodeResult], *, verb: str, data_docs: bool = False) -> int:
     """Writes artifacts and the report, tells the whole story in the last lines; returns the exit code."""
-    from runner.outcome import write_outcome
-    from runner.records import Invocation
+    from runner.artifacts.outcome import write_outcome
+    from runner.artifacts.records import Invocation
 
     project = command.own_project()
     which, options = invocation()

@@ -16,9 +16,9 @@ from runner.dashboards.questions import Question, question
 from runner.errors import NotFoundError, ProjectError
 from runner.explain import explain, from_spark
 from runner.jinja.render import scrubbed
-from runner.journal import of_one_moment
 from runner.project.dashboards import Dashboard, Query
 from runner.project.parse import Project
+from runner.publishing.journal import of_one_moment
 from runner.warehouse import Warehouse
 
 if TYPE_CHECKING:

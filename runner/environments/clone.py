@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from runner import delta, delta_log
+from runner import delta
+from runner.delta import log as delta_log
 from runner.environments.transfer import can_link, publish_linked, said_of, view_for
 from runner.errors import ProjectError
 from runner.model import Model

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from runner import delta, delta_log
+from runner import delta
+from runner.delta import log as delta_log
 from runner.environments.clone import clones_of
 from runner.environments.vacuum import remove_waste, waste_of
 from runner.model import Model

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from runner.environments.clone import clone_said
 from runner.environments.places import elsewhere
 from runner.environments.transfer import publish_linked, said_of, view_for
-from runner.journal import Step, publish_together
 from runner.model import Model
 from runner.names import TableRef
 from runner.project.parse import Project
+from runner.publishing.journal import Step, publish_together
 from runner.state.commits import changed, standing
 from runner.state.fingerprint import Fingerprint, fingerprint
 from runner.state.published import Published, published

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runner import delta, delta_log
+from runner import delta
+from runner.delta import log as delta_log
 from runner.errors import NotFoundError, ProjectError
-from runner.journal import Step, publish_together
 from runner.project.parse import Project
+from runner.publishing.journal import Step, publish_together
 from runner.state.commits import Commit, commits
 from runner.state.returned import instead_of
 from runner.warehouse import exists, inputs_of_view, is_view, publish_view, view_versions

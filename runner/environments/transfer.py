@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner import delta, delta_log
+from runner import delta
+from runner.delta import log as delta_log
 from runner.environments.places import elsewhere
 from runner.errors import ContractError
 from runner.names import TableRef

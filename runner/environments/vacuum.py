@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from runner import delta, delta_log
+from runner import delta
+from runner.delta import log as delta_log
 from runner.environments.clone import clones_of
 
 RETAIN = timedelta(days=7)  # Delta's own default

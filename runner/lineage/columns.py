@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from runner.compile import compile_model
 from runner.errors import NotFoundError, ProjectError
-from runner.introspection import Introspection
 from runner.jinja.database import Database
 from runner.lineage.panels import Followed, Shown, follow_queries, shown_panels
 from runner.lineage.query import Columns, Made, typed
@@ -17,6 +16,7 @@ from runner.lineage.shapes import CONSTANT, ELEMENT, KEY, ROWS, VALUE, Origin, S
 from runner.model import LANDED, SNAPSHOT, Model, SourceTable
 from runner.project.dashboards import Query
 from runner.project.parse import Project
+from runner.warehouse.introspection import Introspection
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -19,14 +19,14 @@ from typing import Any
 
 from runner import delta
 from runner.compile import compile_model
-from runner.created import placed
 from runner.errors import ProjectError
 from runner.explain import first_words, from_spark
-from runner.introspection import Introspection, Recorder, register_named
 from runner.jinja.database import Database, RelationKind
 from runner.jinja.result import ResultTable
 from runner.materialize.candidate import Hook, Work
 from runner.names import TableRef
+from runner.warehouse.created import placed
+from runner.warehouse.introspection import Introspection, Recorder, register_named
 
 _COMMENTS = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*[\s\S]*?\*/)*"
 _WRITES = (

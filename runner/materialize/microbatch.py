@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner import delta_log
 from runner.batches import Batch, BatchResults, Done, due, moment, shifted, truncated
 from runner.compile import compile_model
+from runner.delta import log as delta_log
 from runner.errors import ProjectError
 from runner.explain import first_words, from_spark
 from runner.materialize.candidate import Work

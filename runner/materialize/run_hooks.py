@@ -7,15 +7,15 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from runner.compile import compile_model
-from runner.created import placed
 from runner.explain import first_words, from_spark
-from runner.introspection import Introspection, register_named
 from runner.materialize.hooks import HookError, hook_texts
 from runner.model import Config, Model
 from runner.names import TableRef
 from runner.project.parse import Project
 from runner.project.shown import model_values
 from runner.warehouse import Warehouse
+from runner.warehouse.created import placed
+from runner.warehouse.introspection import Introspection, register_named
 
 Kind = Literal["on-run-start", "on-run-end"]
 

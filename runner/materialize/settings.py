@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner import delta_log
 from runner.delta import Details
+from runner.delta import log as delta_log
 from runner.incremental import texts
 from runner.model import Model
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from runner.introspection import Introspection
 from runner.jinja.render import Relation
 from runner.model import DataTest, Model, SourceTable
 from runner.names import TableRef
@@ -21,6 +20,7 @@ from runner.quality.rendered import query_of, tables_of
 from runner.quality.stored import store_failures
 from runner.session.jobs import started
 from runner.warehouse import Warehouse
+from runner.warehouse.introspection import Introspection
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

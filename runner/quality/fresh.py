@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from runner.freshness import Freshness, allowed, expects_freshness, with_spark, without_spark
 from runner.model import SourceTable
 from runner.project.parse import Project
+from runner.sources.freshness import Freshness, allowed, expects_freshness, with_spark, without_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

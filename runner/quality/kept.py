@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from runner import delta_log
-from runner.delta_log import Action, Snapshot
+from runner.delta import log as delta_log
+from runner.delta.log import Action, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

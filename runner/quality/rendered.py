@@ -10,13 +10,13 @@ from expectations.checks.query import ALL_ROWS, ANY, QUERY
 from expectations.suite import Expectation
 from runner.compile import Compiled, compile_model, compile_text
 from runner.errors import FormatError, ProjectError
-from runner.introspection import Recorder
 from runner.jinja.database import Database
 from runner.model import Config, DataTest, GenericTest, Model, SourceTable
 from runner.names import TableRef, check_identifier
 from runner.project.data_tests import read_call
 from runner.project.parse import Project
 from runner.quality.fuse import row_condition
+from runner.warehouse.introspection import Recorder
 
 _BRACES = re.compile(r"\s*\{\{(?P<expression>.*)\}\}\s*", re.DOTALL)
 _CALLED = re.compile(r"\s*(?:env_var|ref|var|source|doc)\s*\(.+\)\s*", re.DOTALL)

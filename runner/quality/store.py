@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from runner.execute import NodeResult, Status
 from runner.model import SourceTable
 from runner.project.parse import Project
-from runner.store_match import match_store, why_not_asked
+from runner.sources.store_match import match_store, why_not_asked
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

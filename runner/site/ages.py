@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from runner.dashboards.answers import Answers, answers_to
-from runner.freshness import Freshness, age_query, expects_freshness, moment_of, told, without_spark
 from runner.model import SourceTable
 from runner.project.dashboards import Query
 from runner.project.parse import Project
+from runner.sources.freshness import Freshness, age_query, expects_freshness, moment_of, told, without_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

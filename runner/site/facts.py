@@ -9,18 +9,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from expectations.reports.runs import Summary, read_summaries
+from runner.artifacts.outcome import REPORTS
+from runner.artifacts.records import RunRecord, read_records
 from runner.dashboards.answers import FOLDER, Answers, find_answers
 from runner.dashboards.panel import Made, make_panel
-from runner.freshness import Freshness
 from runner.lineage.columns import Lineage, column_lineage
 from runner.lineage.hidden import Hidden
 from runner.model import Model, SourceTable
-from runner.outcome import REPORTS
 from runner.project.parse import Project
-from runner.records import RunRecord, read_records
 from runner.site.ages import ages, find_ages
 from runner.site.quality.past import Past, read_past
 from runner.site.runs.series import Point, series
+from runner.sources.freshness import Freshness
 from runner.state.decide import State
 from runner.state.plan import Planned, make_plan
 from runner.warehouse import exists

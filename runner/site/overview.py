@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runner.freshness import Freshness
+from runner.artifacts.records import RunRecord
 from runner.model import Exposure, Model, SourceTable
-from runner.records import RunRecord
 from runner.site.facts import Facts, Standing
 from runner.site.page import Page
 from runner.site.runs.section import RunLine, run_lines
 from runner.site.runs.series import work_of
+from runner.sources.freshness import Freshness
 
 _ORDER: tuple[Standing, ...] = ("failed", "skipped", "stale", "missing", "fresh")
 _WORDS: Mapping[Standing, str] = {

@@ -21,12 +21,12 @@ from zoneinfo import ZoneInfo
 from runner.compile import Compiled, compile_model, inputs_of
 from runner.errors import ProjectError
 from runner.incremental import strategy_macro
-from runner.introspection import Recorder, tables_named
 from runner.jinja.render import scrubbed
 from runner.model import Model
 from runner.names import TableRef
 from runner.project.parse import Project
 from runner.state.tokens import clock, digest, digest_of, uncommented
+from runner.warehouse.introspection import Recorder, tables_named
 
 if TYPE_CHECKING:
     from expectations.suite import Suite

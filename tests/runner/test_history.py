@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.artifacts.records import KEPT, read_records, write_record
 from runner.cli import main
 from runner.execute import NodeResult, Stage
-from runner.records import KEPT, read_records, write_record
 from tests.runner.state.conftest import Settled, settled
 
 __all__ = ["settled"]

@@ -13,10 +13,10 @@ import pytest
 from deltalake import write_deltalake
 from pyarrow import table
 
+from runner.artifacts.records import read_records
 from runner.cli import main
 from runner.cli.session import Command
 from runner.project.parse import load_project
-from runner.records import read_records
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

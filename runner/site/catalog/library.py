@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from runner.artifacts.records import RunRecord
 from runner.errors import ProjectError
 from runner.model import DataTest, Exposure, Macro, Model, Ref, SourceTable
-from runner.records import RunRecord
 from runner.site.address import Node, address_of, way
 from runner.site.catalog.highlight import highlighted, links_of_sql, links_of_template
 from runner.site.catalog.verdicts import Check, Results, checks_of, results_of

@@ -12,8 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from runner import delta, delta_log
-from runner.delta_log import Action, Snapshot
+from runner import delta
+from runner.delta import log as delta_log
+from runner.delta.log import Action, Snapshot
 from runner.quality.kept import as_moment
 from runner.state.commits import Commit, commits
 

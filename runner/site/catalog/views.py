@@ -21,9 +21,9 @@ from runner.dashboards.questions import read_through
 from runner.errors import ProjectError
 from runner.explain import first_words, from_spark
 from runner.jinja.render import scrubbed
-from runner.journal import of_one_moment
 from runner.model import Model
 from runner.project.parse import Project
+from runner.publishing.journal import of_one_moment
 from runner.site.catalog.stored import CUT, Figures, columns_of, leaves
 from runner.site.facts import Facts
 from runner.state.fingerprint import day, engine

@@ -11,9 +11,9 @@ from typing import Any
 
 from expectations.words import count, duration, figure, size
 from runner import delta
+from runner.artifacts.records import RunRecord
 from runner.insights.finding import plural
 from runner.model import Model
-from runner.records import RunRecord
 from runner.site.address import address_of
 from runner.site.facts import Facts
 from runner.site.integration.document import Block, Link, Paragraph, Section, Table

@@ -9,13 +9,13 @@ from typing import Any
 from expectations.checks.store import MATCH
 from expectations.reports.runs import Summary
 from runner import delta
-from runner.freshness import Freshness
+from runner.artifacts.outcome import REPORTS
 from runner.model import SourceTable
-from runner.outcome import REPORTS
 from runner.site.facts import Facts
 from runner.site.page import Entry, File, Page
 from runner.site.quality.drawn import cell, chart, marks
 from runner.site.quality.past import CheckPast, TablePast
+from runner.sources.freshness import Freshness
 
 SHOWN = 20  # runs in the matrix
 _TOLD = 12  # results of a check on its table's page

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from runner.artifacts.records import RunRecord, asked
 from runner.model import Model, SourceTable
-from runner.records import RunRecord, asked
 from runner.site.facts import Facts
 from runner.site.page import Entry, Page
 from runner.site.runs import drawn

@@ -9,9 +9,9 @@ from typing import Any
 
 from expectations.history.usual import MAD_TO_SIGMA, median
 from runner import delta
+from runner.artifacts.records import RunRecord
 from runner.project.parse import Project
 from runner.quality.kept import kept_versions
-from runner.records import RunRecord
 
 FEWEST = 3  # earlier figures that a comparison takes
 LAST = 20  # earlier figures that it looks at

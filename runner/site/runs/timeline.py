@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from runner.artifacts.records import RunRecord
 from runner.graph import Graph
-from runner.records import RunRecord
 
 SLACK = 0.05  # seconds that a free thread takes to start on a node that is ready
 NEVER_RAN = ("reused", "skipped")

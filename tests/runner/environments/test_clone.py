@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner import delta, delta_log
+from runner import delta
+from runner.delta import log as delta_log
 from runner.environments.clone import clone_said, clones_of, refers_elsewhere
 from runner.environments.transfer import _number
 from runner.environments.vacuum import remove_waste, waste_of

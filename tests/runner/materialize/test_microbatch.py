@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner import delta, delta_log
+from runner import delta
 from runner.batches import Done
+from runner.delta import log as delta_log
 from runner.materialize import microbatch
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from polling import Seen, reading
 
 from runner import delta
 from runner.build import Builder, BuildOptions
-from runner.journal import last_set
 from runner.project.parse import load_project
+from runner.publishing.journal import last_set
 from runner.quality import load_quality
 from runner.state.commits import commits, standing
 from runner.warehouse import read_view

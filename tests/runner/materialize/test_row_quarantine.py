@@ -12,8 +12,8 @@ from expectations.suite import load_suite
 from runner import delta
 from runner.errors import ProjectError
 from runner.project.parse import load_project
+from runner.publishing.row_quarantine import in_quarantine
 from runner.quality import load_quality
-from runner.row_quarantine import in_quarantine
 
 if TYPE_CHECKING:
     from conftest import Work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner import delta_log
+from runner.delta import log as delta_log
 
 if TYPE_CHECKING:
     from conftest import Work

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from expectations.result import CheckResult, SuiteResult
 from expectations.suite import Expectation
+from runner.artifacts.outcome import write_reports
+from runner.artifacts.records import Invocation, write_record
 from runner.execute import NodeResult, Stage
-from runner.outcome import write_reports
 from runner.project.parse import Project
 from runner.quality import load_quality
 from runner.quality.history import keep_results
-from runner.records import Invocation, write_record
 from runner.site.facts import Facts
 from runner.site.write import write_site
 from tests.runner.state.conftest import FILES as PROJECT

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner import delta_log
+from runner.delta import log as delta_log
 from runner.project.parse import load_project
 from runner.quality import load_quality
 from runner.site.facts import Facts

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runner import delta_log
+from runner.delta import log as delta_log
 from runner.site.catalog.stored import read_stored
 
 Action = Mapping[str, Any]

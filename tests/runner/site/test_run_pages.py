@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runner.artifacts.records import write_record
 from runner.execute import NodeResult, Stage
 from runner.project.parse import Project, load_project
 from runner.quality import load_quality
-from runner.records import write_record
 from runner.site.facts import Facts
 from runner.site.runs import section
 from runner.site.write import write_site

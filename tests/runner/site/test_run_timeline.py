@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from runner.artifacts.records import RunRecord
 from runner.graph import Graph
-from runner.records import RunRecord
 from runner.site.runs import drawn
 from runner.site.runs.timeline import Link, Timeline, timeline_of
 

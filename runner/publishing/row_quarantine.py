@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expectations.setting_aside import EXIST_IN, QUARANTINE, UNIQUE
-from runner import delta, delta_log
+from runner import delta
+from runner.delta import log as delta_log
 from runner.errors import ContractError
 from runner.incremental import replaced_where
-from runner.journal import Step, check_unchanged
 from runner.materialize.candidate import Candidate, Work
 from runner.materialize.microbatch import between, event_time
 from runner.model import Model
 from runner.names import TableRef
+from runner.publishing.journal import Step, check_unchanged
 from runner.quality.failing_rows import rows_failing
-from runner.quarantine import SUFFIX
+from runner.sources.quarantine import SUFFIX
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

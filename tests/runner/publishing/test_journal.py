@@ -16,7 +16,7 @@ from deltalake import write_deltalake
 
 from runner import delta
 from runner.errors import ContractError
-from runner.journal import (
+from runner.publishing.journal import (
     Recovered,
     Step,
     check_unchanged,
@@ -144,7 +144,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_journal import new_set
-from runner import journal
+from runner.publishing import journal
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -166,7 +166,7 @@ def test_wherever_the_process_is_killed_all_is_old_or_all_is_new(tmp_path: Path)
         old_set(tmp_path / str(last))
         processes[last] = subprocess.Popen(
             [sys.executable, "-c", DYING, str(tmp_path / str(last)), str(last), str(here.parent)],
-            env={**os.environ, "PYTHONPATH": str(here.parents[2])},
+            env={**os.environ, "PYTHONPATH": str(here.parents[3])},
         )
     for last, process in processes.items():
         root = tmp_path / str(last)
@@ -196,7 +196,7 @@ def test_what_others_did_since_stays(tmp_path: Path) -> None:
         old_set(root)
         process = subprocess.run(
             [sys.executable, "-c", DYING, str(root), "2", str(Path(__file__).parent)],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])},
             check=False,
         )
         assert process.returncode == -signal.SIGKILL

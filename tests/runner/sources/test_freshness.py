@@ -13,8 +13,8 @@ import pytest
 from deltalake import write_deltalake
 
 from runner.errors import FormatError
-from runner.freshness import document, expects_freshness, with_spark, without_spark
 from runner.project.parse import Project, load_project
+from runner.sources.freshness import document, expects_freshness, with_spark, without_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

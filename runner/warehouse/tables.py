@@ -1,15 +1,9 @@
-"""The warehouse as a Spark session sees it: tables and published views, registered in its catalog on demand.
-
-There is no metastore: a table is a folder with a Delta log, a view is a folder with `view.json`. Several processes can
-work on one warehouse, and any Delta reader reads a table at its path.
-"""
+"""The warehouse as a Spark session sees it: tables and published views, registered in its catalog on demand."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
@@ -22,14 +16,12 @@ from runner import delta
 from runner.errors import ProjectError
 from runner.names import TableRef
 from runner.session.jobs import is_shared
+from runner.warehouse.views import VIEW, is_view, read_view, renamed, view_as_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
-_VIEW = "view.json"
-_KEPT = "_versions"  # a folder with the definitions that were published before
-_MOST_KEPT = 50
 _ONE_PARTITION = 8 * 2**20  # bytes of files
 _IN_PROCESS = 512 * 2**20  # bytes of files; above, Spark's many tasks are the faster way
 _COLLECTED = 16 * 2**20  # bytes of files that a view reads; above, its rows are too many to be handed over
@@ -49,122 +41,6 @@ class MissingTableError(ProjectError):
         super().__init__(f"{ref} has not been built yet.")
 
 
-def is_view(path: Path) -> bool:
-    """True where `path` holds a published view."""
-    return (path / _VIEW).is_file()
-
-
-def exists(path: Path) -> bool:
-    """True where `path` holds a published table or view."""
-    return is_view(path) or delta.is_table(path)
-
-
-def read_view(path: Path) -> dict[str, Any]:
-    """Returns a published view: `sql`, `inputs` (tables as `schema.name`), `metadata`, and in `elsewhere` the folders
-    of inputs that are not in its own warehouse."""
-    found: dict[str, Any] = json.loads((path / _VIEW).read_text(encoding="utf-8"))
-    return found
-
-
-def inputs_of_view(view: Mapping[str, Any]) -> list[TableRef]:
-    """Returns the tables that a published view reads."""
-    elsewhere = view.get("elsewhere", {})
-    inputs = []
-    for name in view["inputs"]:
-        schema, table = name.split(".", 1)
-        inputs.append(TableRef(schema, table, folder=Path(elsewhere[name]) if name in elsewhere else None))
-    return inputs
-
-
-def view_as_named(ref: TableRef, view: Mapping[str, Any]) -> tuple[str, list[TableRef]]:
-    """Returns a published view's SQL and its inputs as they are named here.
-
-    The inputs of a view that stands in another warehouse stand there too: their schemas get the prefix that the view's
-    own has here (`in_prod__marts` for `marts`).
-    """
-    inputs = inputs_of_view(view)
-    if ref.folder is None:
-        return str(view["sql"]), inputs
-    prefix, warehouse = ref.schema.removesuffix(ref.folder.parent.name), ref.folder.parent.parent
-    moved = {
-        str(one): one if one.folder else TableRef(prefix + one.schema, one.name, folder=one.path(warehouse))
-        for one in inputs
-    }
-    return renamed(view["sql"], {name: str(one) for name, one in moved.items()}), list(moved.values())
-
-
-_SQL_TOKEN = re.compile(
-    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|--[^\n]*|/\*.*?\*/|`?\b[A-Za-z_]\w*`?(?:\s*\.\s*`?\w+`?)*""", re.DOTALL
-)
-
-
-def renamed(sql: str, names: Mapping[str, str]) -> str:
-    """Returns the SQL with tables (`schema.name`) named otherwise, also before a column's name; texts and comments stay."""
-    known = {old.lower(): new for old, new in names.items()}
-
-    def one(match: re.Match[str]) -> str:
-        text = match.group(0)
-        words = [word.strip().strip("`") for word in text.split(".")]
-        new = known.get(".".join(words[:2]).lower())
-        if new is None or text[0] in "'\"-/" or len(words) < 2:
-            return text
-        return ".".join([*(f"`{word}`" for word in new.split(".")), *text.split(".")[2:]])
-
-    return _SQL_TOKEN.sub(one, sql)
-
-
-def publish_view(
-    path: Path, *, sql: str, inputs: Sequence[TableRef], metadata: Mapping[str, Any], alone: bool = True
-) -> None:
-    """Makes `sql` the published view at `path`, in one step; a table that stood there before is removed.
-
-    Args:
-        alone: False leaves a table that stood there below the view, hidden, until `keep_only_view`: it may come back.
-    """
-    path.mkdir(parents=True, exist_ok=True)
-    said: dict[str, Any] = {"sql": sql, "inputs": [str(ref) for ref in inputs], "metadata": dict(metadata)}
-    if elsewhere := {str(ref): str(ref.folder) for ref in inputs if ref.folder}:
-        said["elsewhere"] = elsewhere
-    text = json.dumps(said, indent=1, default=str)
-    partial = path / f".{_VIEW}.{os.getpid()}.{threading.get_ident()}"
-    partial.write_text(text, encoding="utf-8")
-    if is_view(path) and read_view(path)["sql"] != sql:
-        _keep_view(path)
-    partial.replace(path / _VIEW)
-    if alone:
-        keep_only_view(path)
-
-
-def keep_only_view(path: Path) -> None:
-    """Removes what lies at a published view's path beside its definitions: a table that stood there before."""
-    for other in path.iterdir():
-        if other.name not in (_VIEW, _KEPT):
-            shutil.rmtree(other) if other.is_dir() else other.unlink()
-
-
-def _keep_view(path: Path) -> None:
-    """Keeps the definition that is about to be replaced, the last of them only."""
-    kept = path / _KEPT
-    kept.mkdir(exist_ok=True)
-    numbers = sorted(int(one.stem) for one in kept.glob("*.json") if one.stem.isdigit())
-    shutil.copyfile(path / _VIEW, kept / f"{(numbers[-1] if numbers else -1) + 1:06d}.json")
-    for number in numbers[: len(numbers) + 1 - _MOST_KEPT]:
-        (kept / f"{number:06d}.json").unlink(missing_ok=True)
-
-
-def view_versions(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Returns a view's definitions by number, oldest first; the last one is the published one."""
-    kept = sorted((path / _KEPT).glob("*.json"))
-    found = [(int(one.stem), json.loads(one.read_text(encoding="utf-8"))) for one in kept if one.stem.isdigit()]
-    return [*found, ((found[-1][0] if found else -1) + 1, read_view(path))]
-
-
-def withdraw_view(path: Path) -> None:
-    """Removes a view's definition, after a table was published at the same path."""
-    (path / _VIEW).unlink(missing_ok=True)
-    shutil.rmtree(path / _KEPT, ignore_errors=True)
-
-
 def standing(spark: SparkSession, schema: str) -> dict[TableRef, str]:
     """Returns what is registered in a schema already: of a table its place, of a view `view.json`.
 
@@ -177,7 +53,7 @@ def standing(spark: SparkSession, schema: str) -> dict[TableRef, str]:
     for row in spark.sql(f"show table extended in `{schema}` like '*'").collect():
         kind, place = _KIND.search(row.information), _PLACE.search(row.information)
         if kind and not row.isTemporary:
-            found[TableRef(schema, row.tableName)] = _VIEW if kind[1] == "VIEW" else place[1] if place else ""
+            found[TableRef(schema, row.tableName)] = VIEW if kind[1] == "VIEW" else place[1] if place else ""
     return found
 
 
@@ -359,11 +235,11 @@ class Warehouse:
             self.spark.sql(f"drop table {name}")  # the name only: a table with a location keeps its files
 
     def _define(self, ref: TableRef, sql: str, *, comments: Mapping[str, Any] | None = None) -> None:
-        if self._standing.get(ref) != _VIEW:
+        if self._standing.get(ref) != VIEW:
             self._forget(ref)
         said = self._said(sql, comments) if comments else ""
         self.spark.sql(f"create or replace view {ref.quoted()}{said} as {sql}")
-        self._standing[ref] = _VIEW
+        self._standing[ref] = VIEW
 
     def _said(self, sql: str, comments: Mapping[str, Any]) -> str:
         """Returns what stands between a view's name and its query: the comments of its columns, and its own."""

@@ -13,13 +13,13 @@ import pytest
 from deltalake import CommitProperties, write_deltalake
 
 from ingest.reconcile import Differences, KeyDifference, KeyRange, Reconciliation
+from runner.artifacts.landed_state import landed_of
+from runner.artifacts.outcome import write_reports
+from runner.artifacts.records import Invocation
 from runner.execute import NodeResult
-from runner.landed_state import landed_of
-from runner.outcome import write_reports
 from runner.project.parse import Project, load_project
 from runner.quality.history import keep_results
 from runner.quality.store import as_result
-from runner.records import Invocation
 
 Write = Callable[[Mapping[str, str]], Path]
 LANDED = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)

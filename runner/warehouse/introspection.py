@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from runner import delta
-from runner.created import placed
 from runner.errors import ProjectError
 from runner.jinja.database import NeedsSparkError, RelationKind
 from runner.jinja.result import ResultTable
 from runner.names import TableRef
 from runner.warehouse import Warehouse, exists, is_view
+from runner.warehouse.created import placed
 
 _FIRST = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*(?P<word>\w+)", re.DOTALL)
 _WRITING = re.compile(r"\b(insert)\s+(?:into|overwrite)\b", re.IGNORECASE)

@@ -19,11 +19,11 @@ from runner.compile import Compiled
 from runner.errors import ProjectError
 from runner.execute import NodeResult
 from runner.jinja.render import Relation
-from runner.journal import Step, check_unchanged, publish_together
 from runner.model import Model
 from runner.names import TableRef
 from runner.project.parse import Project
-from runner.row_quarantine import Split
+from runner.publishing.journal import Step, check_unchanged, publish_together
+from runner.publishing.row_quarantine import Split
 from runner.state.commits import standing
 from runner.state.decide import Parents, Reason, State
 from runner.warehouse import Warehouse, is_view, read_view, renamed, view_as_named

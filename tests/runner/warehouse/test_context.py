@@ -11,11 +11,11 @@ from pyarrow import table
 
 from runner.compile import compile_model
 from runner.errors import ProjectError
-from runner.introspection import Introspection, Recorder, changing_word, dropped_tables, tables_named
 from runner.jinja.database import NeedsSparkError, RelationKind
 from runner.jinja.result import ResultTable
 from runner.names import TableRef
 from runner.project.parse import Project, load_project
+from runner.warehouse.introspection import Introspection, Recorder, changing_word, dropped_tables, tables_named
 
 Write = Callable[[Mapping[str, str]], Path]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from expectations.causes import DEAD
 from expectations.result import CheckResult
-from runner.landed_paths import coverage
 from runner.model import SourceTable
 from runner.project.parse import load_project
+from runner.sources.landed_paths import coverage
 
-TABLE: SourceTable = load_project(Path(__file__).parents[2]).sources["mongodb.products"]
+TABLE: SourceTable = load_project(Path(__file__).parents[3]).sources["mongodb.products"]
 
 
 def asked(filled: dict[str, int], lost: list[dict[str, Any]] | None = None, rows: int = 1_000) -> CheckResult | None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.connections import open_stores
 from runner.errors import ProjectError
 from runner.project.parse import Project, load_project
+from runner.sources.connections import open_stores
 
 HEAD = "name: shop\ntargets:\n  dev:\n    warehouse: warehouse\n"
 

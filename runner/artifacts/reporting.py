@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from runner.artifacts.landed_state import landed_of
+from runner.artifacts.records import Invocation, asked
 from runner.execute import NodeResult
-from runner.landed_state import landed_of
 from runner.model import Exposure, Model, SourceTable
 from runner.project.parse import Project
 from runner.quality.history import results_path
-from runner.records import Invocation, asked
 
 if TYPE_CHECKING:
     from expectations.reports.values import Context, Observation, Owner, Reader, Report, UnitCase

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from runner import delta
 from runner.errors import ProjectError
 from runner.execute import NodeResult
-from runner.freshness import Freshness, allowed, expects_freshness, without_spark
 from runner.model import SourceTable
 from runner.names import store_name
 from runner.project.parse import Project
 from runner.quality.history import results_path
+from runner.sources.freshness import Freshness, allowed, expects_freshness, without_spark
 
 if TYPE_CHECKING:
     from expectations.definition import Level

@@ -16,12 +16,12 @@ from expectations.causes import STALE
 from expectations.result import SuiteResult
 from expectations.suite import Expectation, Suite
 from ingest.reconcile import Differences, KeyDifference, KeyRange, Reconciliation
-from runner.freshness import Freshness
 from runner.model import SourceTable
 from runner.project.parse import Project, load_project
 from runner.quality.fresh import as_check, with_freshness
 from runner.quality.store import as_result, asks_stores
-from runner.store_match import why_not_asked
+from runner.sources.freshness import Freshness
+from runner.sources.store_match import why_not_asked
 
 Write = Callable[[Mapping[str, str]], Path]
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

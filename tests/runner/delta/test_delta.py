@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from runner import delta, delta_log
+from runner import delta
 from runner.delta import Details
+from runner.delta import log as delta_log
 from runner.errors import ContractError
 
 

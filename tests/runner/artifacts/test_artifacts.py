@@ -14,7 +14,7 @@ from runner.execute import NodeResult, Stage, Status
 from runner.project.parse import Project, load_project
 from runner.warehouse import publish_view
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 Write = Callable[[Mapping[str, str]], Path]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.created import placed
+from runner.warehouse.created import placed
 
 HERE = "location '/w/notes/log'"
 

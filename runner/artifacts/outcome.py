@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.artifacts import catalog, manifest, run_results, write_artifact
+from runner.artifacts.records import Invocation, write_record
+from runner.artifacts.reporting import report_of
 from runner.execute import NodeResult
 from runner.jinja.render import scrubbed
 from runner.project.parse import Project
 from runner.quality.history import keep_results
-from runner.records import Invocation, write_record
-from runner.reporting import report_of
 
 if TYPE_CHECKING:
     from expectations.reports.values import UnitCase

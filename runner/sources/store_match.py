@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runner import delta
-from runner.contracts import contract_of
 from runner.errors import ProjectError
 from runner.model import SourceTable
 from runner.project.parse import Project
 from runner.session.jobs import parallelism
+from runner.sources.contracts import contract_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -26,7 +26,7 @@ def store_source(project: Project, store: str) -> StoreSource:
     Raises:
         ProjectError: the target does not name it.
     """
-    from runner.connections import open_stores
+    from runner.sources.connections import open_stores
 
     stores = open_stores(project)
     if store == "mongodb" and stores.mongodb is not None:

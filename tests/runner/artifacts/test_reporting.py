@@ -12,12 +12,12 @@ import pytest
 from expectations.reports.values import Owner
 from expectations.result import CheckResult, SuiteResult
 from expectations.suite import Expectation
+from runner.artifacts.outcome import write_reports
+from runner.artifacts.records import Invocation, asked
+from runner.artifacts.reporting import owner_of, report_of
 from runner.execute import NodeResult
-from runner.outcome import write_reports
 from runner.project.parse import Project, load_project
 from runner.quality.history import keep_results
-from runner.records import Invocation, asked
-from runner.reporting import owner_of, report_of
 from tests.runner.conftest import TINY, Write
 
 FILES = {
