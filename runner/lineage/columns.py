@@ -10,8 +10,9 @@ from runner.compile import compile_model
 from runner.errors import NotFoundError, ProjectError
 from runner.jinja.database import Database
 from runner.lineage.panels import Followed, Shown, follow_queries, shown_panels
-from runner.lineage.query import Columns, Made, typed
+from runner.lineage.query import typed
 from runner.lineage.reading import made_of, read_through
+from runner.lineage.scope import Columns, Made
 from runner.lineage.shapes import CONSTANT, ELEMENT, KEY, ROWS, VALUE, Origin, Shape, Taken, within
 from runner.model import LANDED, SNAPSHOT, Model, SourceTable
 from runner.project.dashboards import Query

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from runner.compile import compile_query
 from runner.errors import ProjectError
 from runner.jinja.database import Database
-from runner.lineage.query import Columns
 from runner.lineage.reading import made_of, read_through
+from runner.lineage.scope import Columns
 from runner.project.dashboards import Dashboard, Panel, Query
 from runner.project.parse import Project
 

@@ -6,32 +6,13 @@ lambdas, generators, set operations and windows by what they do to their inputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from runner.errors import ProjectError
-from runner.lineage.shapes import (
-    CONSTANT,
-    ROWS,
-    Array,
-    Map,
-    Origin,
-    Shape,
-    Struct,
-    Taken,
-    beside,
-    computed,
-    either,
-    place_in,
-    rows_of,
-)
-
-Columns = Mapping[str, Shape]
-
-
-class LineageError(ProjectError):
-    """A query whose columns cannot be followed."""
+from runner.lineage.expressions import Expressions
+from runner.lineage.functions import OF_ELEMENTS, aggregates, arguments_of, function_of, is_generator
+from runner.lineage.scope import Columns, LineageError, Made, Relation, Scope, Tables, free
+from runner.lineage.shapes import CONSTANT, ROWS, Origin, Shape, Taken, computed, either, place_in, rows_of
 
 
 def trace(sql: str, tables: Mapping[str, Mapping[str, str]]) -> dict[str, frozenset[Origin]]:
@@ -50,19 +31,6 @@ def trace(sql: str, tables: Mapping[str, Mapping[str, str]]) -> dict[str, frozen
     """
     known = {name: typed(name, columns) for name, columns in tables.items()}
     return {name: shape.origins() for name, shape in shapes_of(sql, known).columns.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What a query makes.
-
-    Attributes:
-        columns: name → shape, in order.
-        rows: what its rows come from, by origins of `ROWS`.
-    """
-
-    columns: dict[str, Shape]
-    rows: Shape
 
 
 def typed(table: str, columns: Mapping[str, str]) -> Columns:
@@ -117,92 +85,17 @@ def _plain(name: str) -> str:
     return name.replace("`", "").lower()
 
 
-@dataclass(slots=True)
-class _Relation:
-    """Something that a query reads, under a name.
-
-    Attributes:
-        names: the parts by which its columns can be qualified, the last one first: `users`, `shop`.
-        columns: name → shape, in order.
-        rows: what its rows come from.
-    """
-
-    names: tuple[str, ...]
-    columns: dict[str, Shape]
-    rows: Shape = CONSTANT
-
-    def column(self, name: str) -> Shape | None:
-        return next((shape for known, shape in self.columns.items() if known.lower() == name.lower()), None)
-
-    def answers_to(self, parts: Sequence[str]) -> bool:
-        asked = tuple(part.lower() for part in reversed(parts))
-        return self.names[: len(asked)] == asked
-
-
-@dataclass(slots=True)
-class _Scope:
-    """What names mean at one place of a query.
-
-    Attributes:
-        joined: what a column that tables are joined by (`using`) stands for.
-        lambdas: parameters of the lambdas around.
-        windows: named windows.
-        aliases: columns named earlier in the same list, which later ones may use.
-        outer: the scope around a subquery.
-    """
-
-    relations: list[_Relation] = field(default_factory=list)
-    joined: dict[str, Shape] = field(default_factory=dict)
-    lambdas: dict[str, Shape] = field(default_factory=dict)
-    windows: dict[str, Any] = field(default_factory=dict)
-    aliases: dict[str, Shape] = field(default_factory=dict)
-    outer: _Scope | None = None
-
-    def rows(self) -> Shape:
-        """Returns what the rows come from that are read here."""
-        return either(one.rows for one in self.relations)
-
-    def with_lambdas(self, more: Mapping[str, Shape]) -> _Scope:
-        return replace(self, lambdas={**self.lambdas, **more})
-
-    def find(self, parts: Sequence[str]) -> Shape | None:
-        """Returns what a dotted name means: a parameter, a column, or a field within one."""
-        head = parts[0].lower()
-        if head in self.lambdas:
-            return _within(self.lambdas[head], parts[1:])
-        for size in range(len(parts) - 1, 0, -1):
-            for relation in self.relations:
-                if relation.answers_to(parts[:size]) and (found := relation.column(parts[size])) is not None:
-                    return _within(found, parts[size + 1 :])
-        if head in self.joined:
-            return _within(self.joined[head], parts[1:])
-        for relation in self.relations:
-            if (found := relation.column(parts[0])) is not None:
-                return _within(found, parts[1:])
-        if head in self.aliases:
-            return _within(self.aliases[head], parts[1:])
-        return self.outer.find(parts) if self.outer is not None else None
-
-
-def _within(shape: Shape, parts: Iterable[str]) -> Shape:
-    for part in parts:
-        shape = shape.field(part)
-    return shape
-
-
-Tables = Mapping[str, Made]  # common table expressions in sight
-
-
 class _Walk:
     """One walk over a query."""
 
     def __init__(self, tables: Mapping[str, Columns], names: Mapping[str, str]) -> None:
         self._tables = tables
         self._names = names
+        self._shape = Expressions(self.query).shape
 
     # Queries.
 
-    def query(self, tree: Any, ctes: Tables, outer: _Scope | None) -> Made:
+    def query(self, tree: Any, ctes: Tables, outer: Scope | None) -> Made:
         """Returns the columns and rows of a query."""
         from sqlglot import exp
 
@@ -217,11 +110,11 @@ class _Walk:
         if isinstance(tree, exp.Values):
             return Made(self._values(tree, ctes, outer), CONSTANT)
         if isinstance(tree, exp.Table):
-            relation = self._relation(tree, ctes, outer, _Scope())
+            relation = self._relation(tree, ctes, outer, Scope())
             return Made(relation.columns, relation.rows)
         raise LineageError(f"this is no query: {tree.sql(dialect='spark')[:60]}")
 
-    def _named(self, tree: Any, ctes: Tables, outer: _Scope | None) -> dict[str, Made]:
+    def _named(self, tree: Any, ctes: Tables, outer: Scope | None) -> dict[str, Made]:
         """Returns what `with` names; a recursive one is walked until nothing new comes from it."""
         found: dict[str, Made] = {}
         given = tree.args.get("with_")
@@ -235,7 +128,7 @@ class _Walk:
                 found[name] = Made(_renamed(made.columns, one), made.rows)
         return found
 
-    def _recursive(self, one: Any, ctes: Tables, outer: _Scope | None) -> Made:
+    def _recursive(self, one: Any, ctes: Tables, outer: Scope | None) -> Made:
         first = self.query(one.this.left, ctes, outer)
         columns = _renamed(first.columns, one)
         while True:
@@ -245,7 +138,7 @@ class _Walk:
                 return Made(columns, made.rows)
             columns = flat
 
-    def _set_operation(self, tree: Any, ctes: Tables, outer: _Scope | None) -> Made:
+    def _set_operation(self, tree: Any, ctes: Tables, outer: Scope | None) -> Made:
         from sqlglot import exp
 
         one, other = (self.query(side, ctes, outer) for side in (tree.this, tree.expression))
@@ -262,10 +155,10 @@ class _Walk:
             name: either([shape, other]) for (name, shape), other in zip(left.items(), [*right.values()], strict=False)
         }
 
-    def _values(self, tree: Any, ctes: Tables, outer: _Scope | None) -> dict[str, Shape]:
+    def _values(self, tree: Any, ctes: Tables, outer: Scope | None) -> dict[str, Shape]:
         from sqlglot import exp
 
-        scope = _Scope(outer=outer)
+        scope = Scope(outer=outer)
         rows = [
             [self._shape(one, scope, ctes) for one in (row.expressions if isinstance(row, exp.Tuple) else [row])]
             for row in tree.expressions
@@ -273,7 +166,7 @@ class _Walk:
         columns = {f"col{at + 1}": either(shapes) for at, shapes in enumerate(zip(*rows, strict=False))}
         return _renamed(columns, tree)
 
-    def _select(self, tree: Any, ctes: Tables, outer: _Scope | None) -> Made:
+    def _select(self, tree: Any, ctes: Tables, outer: Scope | None) -> Made:
         from sqlglot import exp
 
         scope = self._from(tree, ctes, outer)
@@ -281,17 +174,17 @@ class _Walk:
         columns: dict[str, Shape] = {}
         for at, one in enumerate(tree.expressions):
             for name, shape in self._projected(one, scope, ctes, at):
-                columns[_free(name, columns)] = shape
+                columns[free(name, columns)] = shape
                 scope.aliases.setdefault(name.lower(), shape)
-        if tree.args.get("group") is None and any(map(_aggregates, tree.expressions)):
+        if tree.args.get("group") is None and any(map(aggregates, tree.expressions)):
             return Made(columns, CONSTANT)  # one row, whatever is read
         calls = [one.this if isinstance(one, exp.Aliases) else one.unalias() for one in tree.expressions]
         return Made(columns, either([scope.rows(), *(self._elements(one, scope, ctes) for one in calls)]))
 
     # What a query reads.
 
-    def _from(self, tree: Any, ctes: Tables, outer: _Scope | None) -> _Scope:
-        scope = _Scope(outer=outer)
+    def _from(self, tree: Any, ctes: Tables, outer: Scope | None) -> Scope:
+        scope = Scope(outer=outer)
         if (start := tree.args.get("from_")) is not None:
             scope.relations.append(self._relation(start.this, ctes, outer, scope))
             self._attached(start.this, scope, ctes)
@@ -301,14 +194,14 @@ class _Walk:
             scope.relations.append(self._lateral(lateral, scope, ctes))
         return scope
 
-    def _attached(self, relation: Any, scope: _Scope, ctes: Tables) -> None:
+    def _attached(self, relation: Any, scope: Scope, ctes: Tables) -> None:
         """Adds what stands beside a table within parentheses or after it."""
         for join in relation.args.get("joins") or ():
             self._join(join, scope, ctes, scope.outer)
         for lateral in relation.args.get("laterals") or ():
             scope.relations.append(self._lateral(lateral, scope, ctes))
 
-    def _join(self, join: Any, scope: _Scope, ctes: Tables, outer: _Scope | None) -> None:
+    def _join(self, join: Any, scope: Scope, ctes: Tables, outer: Scope | None) -> None:
         relation = self._relation(join.this, ctes, outer, scope)
         using = [one.name for one in join.args.get("using") or ()]
         if (join.args.get("method") or "").upper() == "NATURAL":
@@ -325,7 +218,7 @@ class _Walk:
         scope.relations.append(relation)
         self._attached(join.this, scope, ctes)
 
-    def _relation(self, tree: Any, ctes: Tables, outer: _Scope | None, scope: _Scope) -> _Relation:
+    def _relation(self, tree: Any, ctes: Tables, outer: Scope | None, scope: Scope) -> Relation:
         """Returns a table, a subquery or a function in `from`."""
         from sqlglot import exp
 
@@ -340,7 +233,7 @@ class _Walk:
                 relation = self._relation(tree.this, ctes, outer, scope)
             else:
                 made = self.query(tree, ctes, outer)
-                relation = _Relation((tree.alias.lower(),), made.columns, made.rows)
+                relation = Relation((tree.alias.lower(),), made.columns, made.rows)
         elif isinstance(tree, exp.Func):
             relation = self._of_function(tree, tree, scope, ctes)
         else:
@@ -349,43 +242,43 @@ class _Walk:
             relation = self._pivoted(pivot, relation, ctes)
         return relation
 
-    def _table(self, tree: Any, ctes: Tables) -> _Relation:
+    def _table(self, tree: Any, ctes: Tables) -> Relation:
         parts = [part.name for part in tree.parts]
         written = ".".join(parts).lower()
         alias = tree.alias.lower()
         names = (alias,) if alias else tuple(part.lower() for part in reversed(parts))
         if len(parts) == 1 and written in ctes:
-            return _Relation(names, _renamed(ctes[written].columns, tree), ctes[written].rows)
+            return Relation(names, _renamed(ctes[written].columns, tree), ctes[written].rows)
         if written not in self._tables:
             raise LineageError(f'the query reads "{written}", whose columns are not known.')
-        return _Relation(names, _renamed(self._tables[written], tree), Taken(self._names[written], (ROWS,)))
+        return Relation(names, _renamed(self._tables[written], tree), Taken(self._names[written], (ROWS,)))
 
-    def _lateral(self, tree: Any, scope: _Scope, ctes: Tables) -> _Relation:
+    def _lateral(self, tree: Any, scope: Scope, ctes: Tables) -> Relation:
         from sqlglot import exp
 
         if isinstance(tree.this, exp.Subquery):
             made = self.query(tree.this, ctes, scope)
-            return _Relation((tree.alias.lower(),), _renamed(made.columns, tree), made.rows)
+            return Relation((tree.alias.lower(),), _renamed(made.columns, tree), made.rows)
         return self._of_function(tree.this, tree, scope, ctes)
 
-    def _of_function(self, call: Any, tree: Any, scope: _Scope, ctes: Tables) -> _Relation:
+    def _of_function(self, call: Any, tree: Any, scope: Scope, ctes: Tables) -> Relation:
         """Returns what a function makes that stands in `from`; its rows are the elements of what it is given."""
         columns = _renamed(self._generated(call, scope, ctes), tree)
-        return _Relation((tree.alias.lower(),), columns, self._elements(call, scope, ctes))
+        return Relation((tree.alias.lower(),), columns, self._elements(call, scope, ctes))
 
-    def _elements(self, call: Any, scope: _Scope, ctes: Tables) -> Shape:
+    def _elements(self, call: Any, scope: Scope, ctes: Tables) -> Shape:
         """Returns the rows that a generator makes of the elements of an array or a map."""
-        if _function(call) not in _OF_ELEMENTS:
+        if function_of(call) not in OF_ELEMENTS:
             return CONSTANT
-        given = self._shape(_arguments(call)[0], scope, ctes)
+        given = self._shape(arguments_of(call)[0], scope, ctes)
         return rows_of(given.key() if given.is_map() else given.element())
 
-    def _generated(self, call: Any, scope: _Scope, ctes: Tables) -> dict[str, Shape]:
+    def _generated(self, call: Any, scope: Scope, ctes: Tables) -> dict[str, Shape]:
         """Returns the columns of a function that makes rows: `explode`, `posexplode`, `inline`, `stack`, `range`, …"""
         from sqlglot import exp
 
-        name = _function(call)
-        arguments = [self._shape(one, scope, ctes) for one in _arguments(call)]
+        name = function_of(call)
+        arguments = [self._shape(one, scope, ctes) for one in arguments_of(call)]
         first = arguments[0] if arguments else CONSTANT
         if name in ("explode", "explode_outer", "posexplode", "posexplode_outer"):
             position = {"pos": place_in(first)} if name.startswith("pos") else {}
@@ -398,7 +291,7 @@ class _Walk:
                 raise LineageError(f"the fields that {call.sql(dialect='spark')[:60]} makes are not known.")
             return dict(fields)
         if name == "stack":
-            rows = _arguments(call)[0]
+            rows = arguments_of(call)[0]
             count = int(rows.name) if isinstance(rows, exp.Literal) else 1
             width = -(-(len(arguments) - 1) // count)
             return {f"col{at}": either(arguments[1 + at :: width]) for at in range(width)}
@@ -406,8 +299,8 @@ class _Walk:
             return {f"c{at}": computed([first]) for at in range(len(arguments) - 1)}
         return {"id" if name == "range" else "col": computed(arguments)}
 
-    def _pivoted(self, pivot: Any, relation: _Relation, ctes: Tables) -> _Relation:
-        scope = _Scope([relation])
+    def _pivoted(self, pivot: Any, relation: Relation, ctes: Tables) -> Relation:
+        scope = Scope([relation])
         if pivot.args.get("unpivot"):
             return self._unpivoted(pivot, relation)
         kept = dict(relation.columns)
@@ -419,9 +312,9 @@ class _Walk:
         by = computed(self._shape(one, scope, ctes) for one in keys)
         for at, named in enumerate(pivot.args.get("columns") or ()):
             kept[named.name] = either([makes[at % len(makes)], by])
-        return _Relation((pivot.alias.lower(),) if pivot.alias else relation.names, kept, relation.rows)
+        return Relation((pivot.alias.lower(),) if pivot.alias else relation.names, kept, relation.rows)
 
-    def _unpivoted(self, pivot: Any, relation: _Relation) -> _Relation:
+    def _unpivoted(self, pivot: Any, relation: Relation) -> Relation:
         kept = dict(relation.columns)
         values: list[Shape] = []
         for within in pivot.args["fields"]:
@@ -432,25 +325,25 @@ class _Walk:
             kept[within.this.name] = CONSTANT
         for one in pivot.expressions:
             kept[one.name] = either(values)
-        return _Relation((pivot.alias.lower(),) if pivot.alias else relation.names, kept, relation.rows)
+        return Relation((pivot.alias.lower(),) if pivot.alias else relation.names, kept, relation.rows)
 
     # What a query gives.
 
-    def _projected(self, tree: Any, scope: _Scope, ctes: Tables, at: int) -> Iterator[tuple[str, Shape]]:
+    def _projected(self, tree: Any, scope: Scope, ctes: Tables, at: int) -> Iterator[tuple[str, Shape]]:
         """Yields the columns that one entry of a select list makes."""
         from sqlglot import exp
 
         if isinstance(tree, exp.Star):
-            yield from self._starred(tree, _all_columns(scope), scope, ctes)
+            yield from self._starred(tree, scope.columns(), scope, ctes)
         elif isinstance(tree, exp.Column) and isinstance(tree.this, exp.Star):
             parts = [part.name for part in tree.parts[:-1]]
-            yield from self._starred(tree.this, self._of_star(parts, scope), scope, ctes)
+            yield from self._starred(tree.this, scope.starred(parts), scope, ctes)
         elif isinstance(tree, exp.Dot) and isinstance(tree.expression, exp.Star):
             yield from (self._shape(tree.this, scope, ctes).fields() or {}).items()
         elif isinstance(tree, exp.Aliases):
             made = self._generated(tree.this, scope, ctes)
             yield from zip([one.name for one in tree.expressions], made.values(), strict=False)
-        elif _is_generator(tree.unalias()):
+        elif is_generator(tree.unalias()):
             made = self._generated(tree.unalias(), scope, ctes)
             if tree.alias and len(made) == 1:
                 yield tree.alias, next(iter(made.values()))
@@ -461,7 +354,7 @@ class _Walk:
             yield tree.alias_or_name or _unnamed(tree, at), shape
 
     def _starred(
-        self, star: Any, columns: Mapping[str, Shape], scope: _Scope, ctes: Tables
+        self, star: Any, columns: Mapping[str, Shape], scope: Scope, ctes: Tables
     ) -> Iterator[tuple[str, Shape]]:
         left_out = {one.name.lower() for one in star.args.get("except_") or ()}
         replaced = {one.alias.lower(): one.this for one in star.args.get("replace") or ()}
@@ -470,300 +363,6 @@ class _Walk:
                 yield name, self._shape(replaced[name.lower()], scope, ctes)
             elif name.lower() not in left_out:
                 yield name, shape
-
-    def _of_star(self, parts: Sequence[str], scope: _Scope) -> Mapping[str, Shape]:
-        """Returns what `name.*` stands for: the columns of a table or the fields of a struct."""
-        for relation in scope.relations:
-            if relation.answers_to(parts):
-                return relation.columns
-        found = scope.find(parts)
-        fields = found.fields() if found is not None else None
-        if fields is None:
-            raise LineageError(f'nothing is known of the columns of "{".".join(parts)}.*".')
-        return fields
-
-    # Expressions.
-
-    def _shape(self, tree: Any, scope: _Scope, ctes: Tables) -> Shape:
-        """Returns what an expression is made of."""
-        from sqlglot import exp
-
-        def of(one: Any, within: _Scope = scope) -> Shape:
-            return self._shape(one, within, ctes) if one is not None else CONSTANT
-
-        if isinstance(tree, exp.Column):
-            return self._column(tree, scope)
-        if isinstance(tree, exp.Identifier):
-            return scope.find([tree.name]) or CONSTANT
-        if isinstance(tree, (exp.Literal, exp.DataType, exp.Null, exp.Boolean, exp.Star, exp.Var)):
-            return CONSTANT
-        if isinstance(tree, (exp.Paren, exp.Alias)):
-            return of(tree.this)
-        if isinstance(tree, exp.Dot):
-            return of(tree.this).field(tree.expression.name)
-        if isinstance(tree, exp.Bracket):
-            within = of(tree.this)
-            found = within.value() if within.is_map() else within.element()
-            return beside(found, map(of, tree.expressions))
-        if isinstance(tree, (exp.Subquery, exp.Select, exp.SetOperation)):
-            return either(list(self.query(tree, ctes, scope).columns.values())[:1])
-        if isinstance(tree, exp.Exists) and isinstance(tree.this, exp.Query):
-            return computed(self.query(tree.this, ctes, scope).columns.values())
-        if isinstance(tree, exp.In) and tree.args.get("query") is not None:
-            inner = self.query(tree.args["query"], ctes, scope).columns.values()
-            return computed([of(tree.this), *inner])
-        if isinstance(tree, exp.Case):
-            branches = [one.args["true"] for one in tree.args["ifs"]] + [tree.args.get("default")]
-            tests = [tree.this, *(one.this for one in tree.args["ifs"])]
-            return beside(either(map(of, branches)), map(of, tests))
-        if isinstance(tree, exp.If):
-            return beside(either([of(tree.args.get("true")), of(tree.args.get("false"))]), [of(tree.this)])
-        if isinstance(tree, exp.Window):
-            return beside(of(tree.this), map(of, _window_keys(tree, scope.windows)))
-        if isinstance(tree, exp.Filter):
-            return beside(of(tree.this), [of(tree.expression.this)])
-        if isinstance(tree, exp.WithinGroup):
-            return computed([of(tree.this), *(of(one) for one in tree.expression.expressions)])
-        made = self._made(tree, scope, of)
-        if made is not None:
-            return made
-        found = computed(of(child) for child in tree.iter_expressions())
-        counts = found is CONSTANT and isinstance(tree, (exp.Count, exp.Sum))  # count(*), count(1), sum(1)
-        return computed([scope.rows()]) if counts else found
-
-    def _column(self, tree: Any, scope: _Scope) -> Shape:
-        parts = [part.name for part in tree.parts]
-        found = scope.find(parts)
-        if found is None:
-            if len(parts) == 1 and parts[0].lower() in _NILADIC:
-                return CONSTANT
-            raise LineageError(f'the query names "{".".join(parts)}", which nothing that it reads has.')
-        return found
-
-    def _made(self, tree: Any, scope: _Scope, of: Callable[..., Shape]) -> Shape | None:
-        """Returns the shape of what a function makes where it keeps what lies within; None for all others."""
-        from sqlglot import exp
-
-        name = _function(tree)
-        if not name:
-            return None
-        if isinstance(tree, exp.Struct):
-            return self._struct(tree, scope, of)
-        arguments = _arguments(tree)
-        if name in _HIGHER_ORDER:
-            return self._higher_order(name, arguments, scope, of)
-        shapes = [of(one) for one in arguments]
-        first = shapes[0] if shapes else CONSTANT
-        rest = shapes[1:]
-        if name in ("max", "min") and first.fields() is not None:
-            return beside(first, [first])  # of structs the first fields choose the others
-        if name in _ONE_OF_FIRST:
-            return beside(first, rest)
-        if name in _ANY_OF:
-            return either(shapes)
-        if name in ("array", "array_append", "array_prepend"):
-            elements = shapes if name == "array" else [first.element(), *rest]
-            return Array(either(elements), is_listed=name == "array")
-        if name in ("collect_list", "collect_set", "array_agg"):
-            return Array(first)
-        if name in ("element_at", "try_element_at", "get", "array_max", "array_min"):
-            return beside(first.value() if first.is_map() else first.element(), rest)
-        if name == "flatten":
-            return Array(first.element().element())
-        if name == "arrays_zip":
-            return Array(Struct(tuple(_zipped(arguments, shapes))))
-        if name in ("map_keys", "map_values"):
-            return Array(first.key() if name == "map_keys" else first.value())
-        if name == "map_entries":
-            return Array(Struct((("key", first.key()), ("value", first.value()))))
-        if name == "map":
-            pairs = shapes
-            if isinstance(tree, exp.VarMap) or (arguments and isinstance(arguments[0], exp.Array)):
-                return Map(first.element(), either(one.element() for one in rest))
-            return Map(either(pairs[::2]), either(pairs[1::2]))
-        if name == "map_from_arrays":
-            return Map(first.element(), either(one.element() for one in rest))
-        if name == "map_from_entries":
-            fields = first.element().fields()
-            key, value = ([*fields.values(), CONSTANT, CONSTANT])[:2] if fields else (first, first)
-            return Map(key, value)
-        if name in ("if", "nvl2"):
-            return beside(either(rest), [first])
-        return None
-
-    def _struct(self, tree: Any, scope: _Scope, of: Callable[..., Shape]) -> Shape:
-        from sqlglot import exp
-
-        fields: list[tuple[str, Shape]] = []
-        for at, one in enumerate(tree.expressions):
-            if isinstance(one, exp.PropertyEQ):
-                fields.append((one.this.name, of(one.expression)))
-            elif isinstance(one, exp.Column) and isinstance(one.this, exp.Star):
-                fields += self._of_star([part.name for part in one.parts[:-1]], scope).items()
-            elif isinstance(one, exp.Star):
-                fields += _all_columns(scope).items()
-            else:
-                fields.append((one.alias_or_name or f"col{at + 1}", of(one.unalias())))
-        return Struct(tuple(fields))
-
-    def _higher_order(self, name: str, arguments: Sequence[Any], scope: _Scope, of: Callable[..., Shape]) -> Shape:
-        """Returns the shape of what a function makes that takes lambdas."""
-        from sqlglot import exp
-
-        first = of(arguments[0])
-
-        def called(function: Any, *given: Shape) -> Shape:
-            if not isinstance(function, exp.Lambda):
-                return of(function)
-            named = [one.name.lower() for one in function.expressions]
-            values = (*given, *[CONSTANT] * len(named))
-            return of(function.this, scope.with_lambdas(dict(zip(named, values, strict=False))))
-
-        if name == "transform":
-            return Array(called(arguments[1], first.element(), place_in(first)))
-        if name in ("filter", "array_sort"):
-            given = (first.element(), first.element() if name == "array_sort" else place_in(first))
-            return beside(first, [called(one, *given) for one in arguments[1:]])
-        if name == "map_filter":
-            return beside(first, [called(arguments[1], first.key(), first.value())])
-        if name in ("exists", "forall", "any_match", "all_match"):
-            return computed([called(arguments[1], first.element())])
-        if name in ("transform_keys", "transform_values"):
-            made = called(arguments[1], first.key(), first.value())
-            return Map(made, first.value()) if name == "transform_keys" else Map(first.key(), made)
-        if name == "zip_with":
-            return Array(called(arguments[2], first.element(), of(arguments[1]).element()))
-        if name == "map_zip_with":
-            other = of(arguments[1])
-            return Map(
-                either([first.key(), other.key()]),
-                called(arguments[2], either([first.key(), other.key()]), first.value(), other.value()),
-            )
-        start = of(arguments[1])  # aggregate, reduce
-        merged = called(arguments[2], start, first.element())
-        merged = either([start, called(arguments[2], merged, first.element())])
-        return called(arguments[3], merged) if len(arguments) > 3 and arguments[3] is not None else merged
-
-
-_HIGHER_ORDER = {
-    "transform", "filter", "array_sort", "map_filter", "exists", "forall", "any_match", "all_match", "transform_keys",
-    "transform_values", "zip_with", "map_zip_with", "aggregate", "reduce",
-}  # fmt: skip
-# Functions whose value is their first argument's (or one of its), chosen by the others.
-_ONE_OF_FIRST = {
-    "max", "min", "first", "first_value", "last", "last_value", "any_value", "lag", "lead", "nth_value", "max_by",
-    "min_by", "mode", "nullif", "slice", "sort_array", "reverse", "array_distinct", "array_remove", "array_compact", "shuffle",
-    "array_except", "trim_array", "array_repeat",
-}  # fmt: skip
-_ANY_OF = {"coalesce", "nvl", "ifnull", "greatest", "least", "array_union", "array_intersect"}
-_NILADIC = {"current_date", "current_timestamp", "current_user", "user", "now", "localtimestamp", "current_time"}
-
-
-def _function(tree: Any) -> str:
-    """Returns a function's name as Spark writes it; an empty text for what is none."""
-    from sqlglot import exp
-
-    if isinstance(tree, exp.Anonymous):
-        return str(tree.name).lower()
-    if not isinstance(tree, exp.Func) or isinstance(tree, exp.Connector):
-        return ""
-    key = _SPARK_NAMES.get(type(tree).__name__)
-    return key or tree.sql_name().lower()
-
-
-# Where sqlglot calls a function otherwise than Spark.
-_SPARK_NAMES = {
-    "ArgMax": "max_by", "ArgMin": "min_by", "ArrayFilter": "filter", "ArrayAny": "exists", "ArrayAll": "forall",
-    "Reduce": "aggregate", "Transform": "transform", "ArraySort": "array_sort", "SortArray": "sort_array",
-    "ArrayAgg": "collect_list", "ArrayUniqueAgg": "collect_set", "GenerateSeries": "sequence", "Array": "array",
-    "VarMap": "map", "Map": "map", "ToMap": "map", "MapFromEntries": "map_from_entries", "FirstValue": "first_value",
-    "LastValue": "last_value", "AnyValue": "any_value", "ArraySlice": "slice", "ArrayReverse": "reverse",
-    "ArrayDistinct": "array_distinct", "ArrayExcept": "array_except", "ArrayRemove": "array_remove",
-    "ArrayCompact": "array_compact", "ArraysZip": "arrays_zip", "MapKeys": "map_keys", "MapValues": "map_values",
-    "Explode": "explode", "ExplodeOuter": "explode_outer", "Posexplode": "posexplode",
-    "PosexplodeOuter": "posexplode_outer", "Inline": "inline", "InlineOuter": "inline_outer", "Stack": "stack",
-    "Coalesce": "coalesce", "Nullif": "nullif", "Nvl2": "nvl2", "Flatten": "flatten", "ElementAt": "element_at",
-    "ArrayAppend": "array_append", "ArrayPrepend": "array_prepend", "ArrayMax": "array_max", "ArrayMin": "array_min",
-    "StarMap": "map",
-}  # fmt: skip
-
-
-def _arguments(call: Any) -> list[Any]:
-    """Returns a call's arguments in the order in which they are written."""
-    from sqlglot import exp
-
-    if isinstance(call, exp.Anonymous):
-        return list(call.expressions)
-    if isinstance(call, exp.Nullif):
-        return [call.this, call.expression]
-    if isinstance(call, exp.Reduce):
-        return [call.this, call.args.get("initial"), call.args.get("merge"), call.args.get("finish")]
-    found: list[Any] = []
-    for key in call.arg_types:
-        given = call.args.get(key)
-        if isinstance(given, list):
-            found += given
-        elif isinstance(given, exp.Expression):
-            found.append(given)
-    return found
-
-
-_OF_ELEMENTS = {"explode", "explode_outer", "posexplode", "posexplode_outer", "inline", "inline_outer"}
-
-
-def _is_generator(tree: Any) -> bool:
-    return _function(tree) in {*_OF_ELEMENTS, "stack", "json_tuple"}
-
-
-def _aggregates(tree: Any) -> bool:
-    """Whether an entry of a select list makes one value of many rows; one over a window does not, nor a subquery's."""
-    from sqlglot import exp
-
-    within = tree.walk(prune=lambda one: isinstance(one, (exp.Window, exp.Query)))
-    return any(isinstance(one, exp.AggFunc) for one in within)
-
-
-def _window_keys(tree: Any, named: Mapping[str, Any]) -> list[Any]:
-    """Returns what a window is divided and ordered by, its own words and those of the named one that it builds on."""
-    order = tree.args.get("order")
-    keys = [*(tree.args.get("partition_by") or ()), *(order.expressions if order is not None else ())]
-    base = named.get(tree.alias.lower()) if tree.alias else None
-    return keys + (_window_keys(base, {}) if base is not None else [])
-
-
-def _zipped(arguments: Sequence[Any], shapes: Sequence[Shape]) -> Iterator[tuple[str, Shape]]:
-    for at, (tree, shape) in enumerate(zip(arguments, shapes, strict=True)):
-        yield tree.alias_or_name or str(at), shape.element()
-
-
-def _all_columns(scope: _Scope) -> dict[str, Shape]:
-    """Returns what `*` stands for: columns that tables are joined by come first, and once."""
-    columns: dict[str, Shape] = {}
-    for relation in scope.relations:
-        for name in relation.columns:
-            if name.lower() in scope.joined:
-                columns.setdefault(name, scope.joined[name.lower()])
-    columns = {name: shape for name, shape in columns.items() if name.lower() in scope.joined}
-    seen = {name.lower() for name in columns}
-    columns = {name: shape for at, (name, shape) in enumerate(columns.items()) if _first(columns, at)}
-    for relation in scope.relations:
-        for name, shape in relation.columns.items():
-            if name.lower() not in seen or name.lower() not in scope.joined:
-                columns[_free(name, columns)] = shape
-    return columns
-
-
-def _first(columns: Mapping[str, Shape], at: int) -> bool:
-    names = [name.lower() for name in columns]
-    return names.index(names[at]) == at
-
-
-def _free(name: str, taken: Mapping[str, Any]) -> str:
-    """Returns a name that is not taken: two columns of a query may have one name."""
-    found, number = name, 2
-    while found in taken:
-        found, number = f"{name}__{number}", number + 1
-    return found
 
 
 def _unnamed(tree: Any, at: int) -> str:

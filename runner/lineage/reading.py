@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from runner.lineage.query import Columns, Made, shapes_of
+from runner.lineage.query import shapes_of
+from runner.lineage.scope import Columns, Made
 from runner.lineage.shapes import Shape, Taken
 from runner.project.parse import Project
 

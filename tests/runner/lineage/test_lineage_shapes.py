@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.lineage.query import LineageError, trace
+from runner.lineage.query import trace
+from runner.lineage.scope import LineageError
 from tests.runner.lineage.hard_shapes import SHAPES, TABLES
 
 
