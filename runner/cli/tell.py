@@ -253,7 +253,7 @@ def _slower(result: NodeResult) -> list[str]:
 
 
 def story(results: Sequence[NodeResult], *, verb: str, seconds: float) -> str:
-    """Returns the last line: how many, how they ended, how long it took."""
+    """Returns the last line: how many, how they ended, how long it took, and the way out where nothing was built."""
     count: Counter[str] = Counter(result.status for result in results)
     parts = [
         f"{count[status]} {word}"
@@ -263,4 +263,6 @@ def story(results: Sequence[NodeResult], *, verb: str, seconds: float) -> str:
         )
         if count[status]
     ]  # fmt: skip
+    if results and count["reused"] == len(results):
+        parts[-1] += "; --force builds them again"
     return f"run: {len(results)} {verb} in {seconds:.1f} s: {', '.join(parts) or 'nothing to do'}."

@@ -38,7 +38,7 @@ def test_a_run_with_nothing_to_do_needs_no_spark_and_is_recorded(settled: Settle
         ["reused", "totals", "(table)"],
         ["reused", "report", "(table)"],
     ]
-    assert err.splitlines()[-1].endswith(" s: 2 reused.")
+    assert err.splitlines()[-1].endswith(" s: 2 reused; --force builds them again.")
     (record,) = read_records(settled.project())
     assert (record.command, record.arguments["words"], record.target) == ("models", ["totals+"], "dev")
     assert [(one["unique_id"], one["status"]) for one in record.nodes] == [

@@ -54,7 +54,7 @@ def test_tables_and_views_go_back_alone_and_together(town: Town) -> None:
     assert town.rows("totals")[0]["order_count"] == 1
     kept = town.build().err  # a run leaves alone what was restored
     assert kept.count("it was restored to version 0 on ") == 3
-    assert (ids(town), kept.splitlines()[-1].endswith(": 3 reused.")) == ([1], True)
+    assert (ids(town), kept.splitlines()[-1].endswith(": 3 reused; --force builds them again.")) == ([1], True)
     again = town.run("restore", "--run", second, "--target", "prod")
     assert (again.code, ids(town), town.rows("totals")[0]["order_count"]) == (0, [2, 3], 2)
     assert len(view_versions(town.path("stg_orders", schema="marts_staging"))) == 4
