@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runner import delta
 from runner.project.parse import load_project
 from runner.quality import load_quality
+from runner.warehouse import exists, is_view
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -48,6 +50,12 @@ def test_planted_faults_are_found_where_they_are(scorecard: ModuleType, spark: S
     assert {flag.table for flag in strong.flags} == {"int_order_items_priced"}, "what is found is not looked for again"
     untouched = base.shop.project.warehouse.glob("*/*/_delta_log/*1.json")
     assert not list(untouched), "the base was landed once"
+    places = {model.table.path(base.shop.project.warehouse): model for model in PROJECT.models.values()}
+    made = [place for place in places if exists(place)]
+    views = {places[place].name for place in made if places[place].config.materialized == "view"}
+    assert views == {places[place].name for place in made if is_view(place)} >= {"stg_mongodb__transactions"}
+    tables = [place for place in made if not is_view(place)]
+    assert tables and all(delta.plain_files(place) for place in tables), "what is checked lies at hand, as users' tables do"
 
 
 def test_all_that_is_planned(scorecard: ModuleType) -> None:
