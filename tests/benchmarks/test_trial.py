@@ -55,7 +55,9 @@ def test_planted_faults_are_found_where_they_are(scorecard: ModuleType, spark: S
     views = {places[place].name for place in made if places[place].config.materialized == "view"}
     assert views == {places[place].name for place in made if is_view(place)} >= {"stg_mongodb__transactions"}
     tables = [place for place in made if not is_view(place)]
-    assert tables and all(delta.plain_files(place) for place in tables), "what is checked lies at hand, as users' tables do"
+    assert tables and all(delta.plain_files(place) for place in tables), (
+        "what is checked lies at hand, as users' tables do"
+    )
 
 
 def test_all_that_is_planned(scorecard: ModuleType) -> None:
