@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from expectations.arrays import np
 from expectations.causes import OTHER_QUANTITY, OWN_TIMES, TIME_ZONE, UNIT
 from expectations.definition import (
@@ -109,12 +112,7 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
     return Finding(
         level=level,
         observed=f"ratio {figure(ratio)}, distance {figure(apart)}",
-        message=f"{column} does not agree with {theirs}: its median is {figure(ratio)} times the source's"
-        + (
-            f", and {percent(1 - min(v for k, v in numbers.items() if k.startswith('agreement')))} of rows differ."
-            if failing
-            else "."
-        ),
+        message=f"{column} does not agree with {theirs}: {_differs(ratio, numbers, rows_differ=bool(failing))}.",
         cause=cause,
         evidence=tuple(evidence),
         what_to_do=f"Derive {column} from {theirs} row by row, in the same unit.",
@@ -122,6 +120,23 @@ def _judge(arguments: Arguments, values: Values) -> Finding:
         failing=" OR ".join(f"({condition})" for condition in failing),
         plot=column,
     )
+
+
+def _differs(ratio: float, numbers: Mapping[str, float], *, rows_differ: bool) -> str:
+    """Returns how a column differs from its source: by its median, its rows, or its distribution alone."""
+    is_same = abs(ratio - 1) < 0.005
+    if is_same:
+        said = "its median is the source's"
+    elif math.isinf(ratio):
+        said = "its median is not 0, as the source's is"
+    elif 0 < ratio <= 0.1:
+        said = f"its median is the source's divided by {figure(1 / ratio)}"
+    else:
+        said = f"its median is {figure(ratio)} times the source's"
+    if rows_differ:
+        least = min(value for name, value in numbers.items() if name.startswith("agreement"))
+        return f"{said}, {'but' if is_same else 'and'} {percent(1 - least)} of rows differ"
+    return f"{said}, its distribution is not" if is_same else said
 
 
 def _unit(ratio: float) -> str:

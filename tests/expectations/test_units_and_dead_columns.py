@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from expectations.causes import DEAD, OWN_TIMES, TIME_ZONE, UNIT
 from expectations.checks.columns import ALIVE
@@ -140,6 +141,33 @@ def test_medians_of_a_hundred_rows_may_differ_by_chance() -> None:
     }
     assert judge(AGREE, apart | {"rows": 100, "source_rows": 100}, column="x", source="s", equals=["y"]).level == "pass"
     assert judge(AGREE, apart | {"rows": 9_000, "source_rows": 9_000}, column="x", source="s").level == "fail"
+
+
+SECONDS = np.linspace(1, 1_000, 999)
+DIFFER = [
+    ("a thousand times", SECONDS * 1_000, {}, "its median is 1,000 times the source's."),
+    ("read off an axis", SECONDS / 1e6, {}, "its median is the source's divided by 1,000,000."),
+    ("two thirds", SECONDS * 0.66, {}, "its median is 0.66 times the source's."),
+    ("nothing there", SECONDS * 0, {}, "its median is 0 times the source's."),
+    ("only the shape", (SECONDS - 500.5) / 3 + 500.5, {}, "its median is the source's, its distribution is not."),
+    ("only rows", SECONDS, {"different0": 100}, "its median is the source's, but 10.0 % of rows differ."),
+    ("both", SECONDS * 2, {"different0": 990}, "its median is 2 times the source's, and 99.0 % of rows differ."),
+]
+
+
+@pytest.mark.parametrize(("name", "x", "values", "said"), DIFFER, ids=[row[0] for row in DIFFER])
+def test_how_a_column_differs_from_its_source_is_said(
+    name: str, x: NDArray[np.float64], values: dict[str, Any], said: str
+) -> None:
+    rows = AGREEMENT | {"grid": grid_of(x), "source_grid": grid_of(SECONDS), "different0": 0, "hours0": 0}
+    found = judge(AGREE, rows | {"factor0": None} | values, column="x", source="s", equals=["y"])
+    assert found.message == f"x does not agree with s.x: {said}"
+
+
+def test_a_source_that_is_0() -> None:
+    rows = AGREEMENT | {"grid": grid_of(SECONDS), "source_grid": grid_of(SECONDS * 0)}
+    found = judge(AGREE, rows, column="x", source="s")
+    assert found.message == "x does not agree with s.x: its median is not 0, as the source's is."
 
 
 @pytest.mark.parametrize(
