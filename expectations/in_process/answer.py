@@ -45,7 +45,7 @@ class InProcess:
         """Returns the values of those needs that can be computed here."""
         values: dict[Need, Any] = {}
         calls: dict[tuple[str, str], dict[Aggregate, Typed]] = defaultdict(dict)
-        listed = [need for need in needs if isinstance(need, Aggregate | Query)]
+        listed = [need for need in needs if isinstance(need, Aggregate | Query) and self._is_worth_rows(need)]
         self._want(listed)
         for need in listed:
             with suppress(Untranslatable):
@@ -57,6 +57,26 @@ class InProcess:
         for (of, where), typed in calls.items():
             values |= self._aggregates(self._filtered(of, where), typed)
         return values
+
+    def _is_worth_rows(self, need: Aggregate | Query) -> bool:
+        """Whether a need means the same here, where Spark is to be asked for rows: for no other are they collected."""
+        of_query = TABLES.findall(need.sql) if isinstance(need, Query) else ()
+        named = {_NAMES[name]: "" if name == "this" else need.of for name in of_query}
+        tables = {of: self._tables.get(of) for of in (named.values() if isinstance(need, Query) else [need.of])}
+        if not any(isinstance(table, Collected) for table in tables.values()):
+            return True
+        rows = {of: _rows_in("nothing", table.columns) for of, table in tables.items() if table is not None}
+        filtered = rows.get(need.of if isinstance(need, Aggregate) else "")
+        try:
+            if need.where and filtered is not None:
+                translate_expression(need.where, filtered.columns)
+            if isinstance(need, Aggregate):
+                translate_expression(need.call, rows[need.of].columns)
+            else:
+                translate_query(_texts(need)[0], {name: rows[of] for name, of in named.items()})
+        except (Untranslatable, KeyError):  # or a table of it is not at hand
+            return False
+        return True
 
     def _want(self, needs: Sequence[Aggregate | Query]) -> None:
         """Finds out which columns are asked of what is yet to be collected."""

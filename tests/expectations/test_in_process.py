@@ -259,6 +259,21 @@ def test_rows_are_collected_once_for_each_new_column(kept: Kept) -> None:
     assert asked == [["n"], ["n", "day"]]
 
 
+def test_no_rows_are_collected_for_what_is_left_to_spark() -> None:
+    def collect(columns: Any) -> pa.Table:
+        raise AssertionError(columns)
+
+    here = InProcess({"": Collected(TYPES, collect), "o": Files((), TYPES)})
+    left = [
+        Aggregate(call="max(hash(n))"),
+        Aggregate(call="count(n)", where="hash(n) > 0"),
+        Aggregate(call="count(n)", of="elsewhere"),
+        Query(sql="SELECT max(hash(n)) AS n FROM {this}"),
+        Query(sql="SELECT count(*) AS n FROM {this} JOIN {other} USING (n)", of="elsewhere"),
+    ]
+    assert (here.answer(left), here.jobs) == ({}, 0)
+
+
 def test_rows_that_spark_cannot_give_are_no_answer(kept: Kept) -> None:
     def collect(_: Any) -> pa.Table:
         return kept.frame.selectExpr("assert_true(false) AS n").toArrow()

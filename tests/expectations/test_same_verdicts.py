@@ -6,6 +6,7 @@ A few tables by default; VERDICT_TABLES=500 for a long look, VERDICT_FROM for ot
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from collections.abc import Iterable
@@ -110,7 +111,7 @@ def differences(case: Case, mine: Any, theirs: Any) -> Iterable[str]:
         # Great Expectations counts none as null where there is no row at all; here that is 0.
         if not same(mine.result.get(key) or 0, theirs.result.get(key) or 0):
             yield f"{key} here {mine.result.get(key)}, there {theirs.result.get(key)}"
-    if not same(mine.result.get("observed_value"), theirs.result.get("observed_value")):
+    if not same(*(observed(result) for result in (mine, theirs))):
         yield f"observed here {mine.result.get('observed_value')}, there {theirs.result.get('observed_value')}"
     if mine.success or theirs.result.get("unexpected_count", 0) > SAMPLE:
         return  # what passes is not sampled; of many, each takes the first that it meets
@@ -120,8 +121,17 @@ def differences(case: Case, mine: Any, theirs: Any) -> Iterable[str]:
             yield f"{key} here {sorted(one)}, there {sorted(other)}"
 
 
+def observed(result: Any) -> Any:
+    """Returns what was observed; nothing for what is not finite: a spread beyond a double's reach is infinite or undefined
+    by the order in which Spark merges its partitions."""
+    value = result.result.get("observed_value")
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def shown(value: Any) -> str:
     """Returns a value as text; a zero without its sign, for keys of both signs are one, and each may stand for both."""
+    if isinstance(value, dict):
+        return str({name: shown(one) for name, one in value.items()})
     return repr(value + 0.0 if isinstance(value, float) else value)
 
 
