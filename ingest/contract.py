@@ -171,6 +171,24 @@ class Contract:
         return cls(**{**said, "columns": columns, "key": tuple(said["key"]), "ignored": tuple(said["ignored"])})
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why records went to quarantine.
+
+    Attributes:
+        problem: what is wrong, without the value, such as `duration_seconds is no int`.
+        count: how many records it is the first problem of.
+        example: one record's whole reason.
+        file, position: where that record is.
+    """
+
+    problem: str
+    count: int
+    example: str
+    file: str | None
+    position: int | None
+
+
 def quarantine_fields() -> tuple[StructField, ...]:
     """Returns the columns of `QUARANTINE` as Spark's."""
     from pyspark.sql.types import StructField

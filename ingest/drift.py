@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial, reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -30,11 +30,8 @@ from pyspark.sql.types import (
 )
 
 from ingest.columns import shown
-from ingest.contract import REASON, RESCUED, Contract
+from ingest.contract import REASON, RESCUED, Contract, Reason
 from runner.errors import nearest
-
-if TYPE_CHECKING:
-    from ingest.landed import Reason
 
 DRIFT = "drift"  # the metadata's key that a landing's drift stands under
 

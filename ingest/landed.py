@@ -7,31 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.contract import Contract
+from ingest.contract import Contract, Reason
 from ingest.files import FileState, is_unchanged
 from runner import delta
 from runner.names import TableRef
 
 if TYPE_CHECKING:
     from ingest.drift import Drift
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why records went to quarantine.
-
-    Attributes:
-        problem: what is wrong, without the value, such as `duration_seconds is no int`.
-        count: how many records it is the first problem of.
-        example: one record's whole reason.
-        file, position: where that record is.
-    """
-
-    problem: str
-    count: int
-    example: str
-    file: str | None
-    position: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,11 +26,12 @@ from ingest.contract import (
     RESCUED,
     SNAPSHOT_ID,
     Contract,
+    Reason,
 )
 from ingest.divide import Candidate, divide
 from ingest.drift import DRIFT, Shape, drift, fill_columns, read_fills, unnamed_paths
 from ingest.fingerprint import ROW_HASH, digest_columns, read_digest, record_hash
-from ingest.landed import Counts, Landed, Reason
+from ingest.landed import Counts, Landed
 from runner import delta
 from runner.errors import ContractError, FormatError, MachineError, ProjectError
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.cli.progress import progress_bar
 from runner.cli.session import say
 from runner.errors import NotFoundError, ProjectError
 from runner.model import SourceTable
@@ -75,7 +76,6 @@ class StoreLoading:
             ContractError: no record has a path that is mapped; nothing is loaded then.
             MachineError: a store does not answer.
         """
-        from runner.cli.generate import progress_bar
         from simulate.into_hbase import load_into_hbase
         from simulate.into_mongodb import load_into_mongodb
         from simulate.product_metrics import load_product_metrics
@@ -115,7 +115,6 @@ class StoreLoading:
             folder: of the generated shop that is loaded; it is gone on with.
             rate: sessions per second.
         """
-        from runner.cli.generate import progress_bar
         from simulate.live import shop_of, write_live
 
         assert self._settings.mongodb is not None and self._settings.hbase is not None

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.session import Command, say
-from runner.cli.tell import story
+from runner.cli.session import Command
 from runner.errors import ProjectError
 
 if TYPE_CHECKING:
-    from runner.build import BuildOptions
+    pass
 
 
 def sample_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,23 +40,3 @@ def sample_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         wrapped = option(wrapped)
     return wrapped
-
-
-def build_sample(command: Command, nodes: list[str], options: BuildOptions, sample: Any) -> int:
-    """Builds the nodes on a sample; unchecked, since a part of the rows need not pass what all must."""
-    from dataclasses import replace
-
-    from runner.cli.work import build_nodes
-    from runner.samples import sampled
-
-    nodes = [node for node in nodes if not node.startswith("source.")]
-    if not nodes:
-        raise ProjectError("none of what was selected is built: --empty and --sample build models.")
-    command.work_on(sampled(command.project(), nodes, sample))
-    options = replace(options, checked=False, reuse=False, full_refresh=True)
-    with command.spark() as spark:
-        results = build_nodes(command, spark, command.quality(), nodes, options)
-    say(story(results, verb=f"models on {'no rows' if sample.percent == 0 else 'a sample'}", seconds=command.elapsed))
-    schemas = sorted({command.project().node(node).table.schema for node in nodes})
-    say(f"     Unchecked, in {', '.join(schemas)}; what is published stays as it is.")
-    return 1 if any(result.stops for result in results) else 0

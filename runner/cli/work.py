@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,9 +12,10 @@ from runner.cli.as_of import AS_OF, replay_models
 from runner.cli.choose import chosen_quality
 from runner.cli.defer import defer_options, start_deferring
 from runner.cli.docs import site_after
-from runner.cli.sample import build_sample, sample_options
+from runner.cli.sample import sample_options
 from runner.cli.session import Command, invocation, project_options, say, select_options
 from runner.cli.tell import Teller, story
+from runner.errors import ProjectError
 from runner.execute import NodeResult
 from runner.model import SourceTable
 
@@ -304,3 +306,20 @@ def finish(command: Command, results: Sequence[NodeResult], *, verb: str, data_d
     if pages.report is not None:
         say(f"     Report: {pages.report.relative_to(project.root)}")
     return 1 if command.failed or any(result.stops for result in results) else 0
+
+
+def build_sample(command: Command, nodes: list[str], options: BuildOptions, sample: Sample) -> int:
+    """Builds the nodes on a sample; unchecked, since a part of the rows need not pass what all must."""
+    from runner.samples import sampled
+
+    nodes = [node for node in nodes if not node.startswith("source.")]
+    if not nodes:
+        raise ProjectError("none of what was selected is built: --empty and --sample build models.")
+    command.work_on(sampled(command.project(), nodes, sample))
+    options = replace(options, checked=False, reuse=False, full_refresh=True)
+    with command.spark() as spark:
+        results = build_nodes(command, spark, command.quality(), nodes, options)
+    say(story(results, verb=f"models on {'no rows' if sample.percent == 0 else 'a sample'}", seconds=command.elapsed))
+    schemas = sorted({command.project().node(node).table.schema for node in nodes})
+    say(f"     Unchecked, in {', '.join(schemas)}; what is published stays as it is.")
+    return 1 if any(result.stops for result in results) else 0

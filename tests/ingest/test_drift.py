@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from ingest.contract import RESCUED, Column, Contract
+from ingest.contract import RESCUED, Column, Contract, Reason
 from ingest.decode import Decoder, Records
 from ingest.drift import (
     DRIFT,
@@ -27,7 +27,6 @@ from ingest.drift import (
     shape_of,
     walk_rescued,
 )
-from ingest.landed import Reason
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from ingest.contract import Column, Contract
+from ingest.contract import Column, Contract, Reason
 from ingest.land_files import land_files
-from ingest.landed import Counts, Landed, Reason
+from ingest.landed import Counts, Landed
 from ingest.landing import Snapshot
 from runner import delta
 from runner.errors import ContractError, FormatError, NotFoundError
