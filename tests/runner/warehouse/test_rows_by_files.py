@@ -69,7 +69,7 @@ def test_where_files_alone_do_not_tell_the_catalog_is_asked(warehouse: Warehouse
 
 
 def test_many_megabytes_are_read_in_parallel(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.warehouse._ONE_PARTITION", 100)
+    monkeypatch.setattr("runner.warehouse.tables._ONE_PARTITION", 100)
     frame = warehouse.frame(ORDERS)
     assert totals(frame) == [1, 5, 9]
     assert "Coalesce" not in frame._jdf.queryExecution().executedPlan().toString()  # type: ignore[operator]
@@ -94,7 +94,7 @@ def test_rows_that_are_many_or_need_a_reader_are_not_at_hand(
     write_deltalake(str(parts), pa.table({"day": ["a"], "total": [1]}), partition_by=["day"])
     assert warehouse.here(warehouse.frame(TableRef("by_files", "parts"))) is None
     assert warehouse.here(warehouse.spark.range(3)) is None
-    monkeypatch.setattr("runner.warehouse._COLLECTED", 10)
+    monkeypatch.setattr("runner.warehouse.tables._COLLECTED", 10)
     fresh = Warehouse(warehouse.spark, tmp_path)
     assert fresh.here(fresh.frame(SOME)) is None
     assert isinstance(fresh.here(fresh.frame(ORDERS)), Files)
