@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from runner.cli.session import Command
 from runner.errors import ProjectError
-
-if TYPE_CHECKING:
-    pass
 
 
 def sample_options(function: Callable[..., Any]) -> Callable[..., Any]:
