@@ -9,14 +9,10 @@ import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runner import delta
 from runner.names import TableRef
-
-if TYPE_CHECKING:
-    pass
-
 
 VIEW = "view.json"
 _KEPT = "_versions"  # a folder with the definitions that were published before
