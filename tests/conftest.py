@@ -29,24 +29,7 @@ class GivenMongoDB:
     uri: str
 
 
-# Files that take minutes, the longest first: one that begins last is waited for alone.
-LONGEST = (
-    "shop/test_shop_stores.py",
-    "shop/test_shop_end_to_end.py",
-    "dbt/test_models_under_dbt.py",
-    "runner/test_warm.py",
-    "runner/test_spark_clusters.py",
-    "dbt/test_snapshots_under_dbt.py",
-    "runner/state/test_edits_on_spark.py",
-    "shop/test_shop_faults.py",
-    "runner/materialize/test_poller.py",
-)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    places = {here / name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
     for item in items:
         for name in ("spark", "dbt", "browser"):
             if name in getattr(item, "fixturenames", ()):
