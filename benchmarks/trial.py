@@ -62,10 +62,8 @@ class LandedShop:
             _take_over(self.project, own, table)
         return LandedShop(settings=self.settings, project=own, like=self, faults=faults)
 
-    def differs(self) -> frozenset[str] | None:
-        """Returns the ids of the tables and models that are not those of `like`; None where all are its own."""
-        if self.like is None:
-            return None
+    def differs(self) -> frozenset[str]:
+        """Returns the ids of the tables and models that are not those of `like`."""
         changed = [node.unique_id for node in self.project.nodes() if node.label in {*self.landed, *self.faults}]
         return frozenset({*changed, *self.project.graph.descendants(changed)})
 
@@ -109,8 +107,8 @@ def judge(spark: SparkSession, shop: LandedShop, quality: Quality, tables: Itera
     project = shop.project
     by_label = {node.label: node for node in project.nodes()}
     nodes = [by_label[label].unique_id for label in tables]
-    make_tables(spark, shop, quality, nodes)
     warehouse = Warehouse(spark, project.warehouse)
+    make_tables(warehouse, shop, quality, nodes)
     audit = Audit(
         project=project,
         quality=_without_rows(quality),
@@ -131,16 +129,15 @@ def judge(spark: SparkSession, shop: LandedShop, quality: Quality, tables: Itera
     return {project.node(node).label: found for node, found in results.items() if found is not None}
 
 
-def make_tables(spark: SparkSession, shop: LandedShop, quality: Quality, nodes: Iterable[str]) -> None:
+def make_tables(warehouse: Warehouse, shop: LandedShop, quality: Quality, nodes: Iterable[str]) -> None:
     """Publishes the models that the nodes or their checks read, those of a shop that is like another one there first."""
     wanted, differs = set(nodes), shop.differs()
     needed = wanted | quality.graph.ancestors(wanted)
-    warehouse = Warehouse(spark, shop.project.warehouse)
-    like = Warehouse(spark, shop.like.project.warehouse) if shop.like is not None else warehouse
+    like = Warehouse(warehouse.spark, shop.like.project.warehouse) if shop.like is not None else warehouse
     for node in (shop.project.node(node_id) for node_id in quality.graph.order if node_id in needed):
         if not isinstance(node, Model) or exists(warehouse.path(node.table)):
             continue
-        if shop.like is None or differs is None or node.unique_id in differs:
+        if shop.like is None or node.unique_id in differs:
             _publish(warehouse, shop.project, node, fault=shop.faults.get(node.name))
             continue
         if not exists(like.path(node.table)):

@@ -60,8 +60,7 @@ class InProcess:
 
     def _is_worth_rows(self, need: Aggregate | Query) -> bool:
         """Whether a need means the same here, where Spark is to be asked for rows: for no other are they collected."""
-        of_query = TABLES.findall(need.sql) if isinstance(need, Query) else ()
-        named = {_NAMES[name]: "" if name == "this" else need.of for name in of_query}
+        named = _tables_of(need) if isinstance(need, Query) else {}
         tables = {of: self._tables.get(of) for of in (named.values() if isinstance(need, Query) else [need.of])}
         if not any(isinstance(table, Collected) for table in tables.values()):
             return True
@@ -128,8 +127,8 @@ class InProcess:
     def _rows(self, need: Query) -> Any:
         """Returns a query's rows, or as a table where it asks for one; None where Spark is to be asked."""
         tables = {
-            _NAMES[name]: self._filtered("", need.where) if name == "this" else self._relation(need.of)
-            for name in TABLES.findall(need.sql)
+            name: self._filtered(of, need.where) if name == _NAMES["this"] else self._relation(of)
+            for name, of in _tables_of(need).items()
         }
         query = translate_query(_texts(need)[0], tables)
         found = _run(query.sql, self._arrow)
@@ -158,6 +157,11 @@ class InProcess:
 
 
 _NAMES = {"this": "table__this", "other": "table__other"}
+
+
+def _tables_of(query: Query) -> dict[str, str]:
+    """Returns the tables that a query names: its name for each here, and the name that its rows are known by."""
+    return {_NAMES[name]: "" if name == "this" else query.of for name in TABLES.findall(query.sql)}
 
 
 def _texts(need: Aggregate | Query) -> tuple[str, str]:
