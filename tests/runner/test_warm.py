@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 
@@ -22,6 +23,7 @@ from runner.session.warm import State, Wanted
 
 Write = Callable[[Mapping[str, str]], Path]
 PROGRAM = "from runner.cli import script; script()"
+YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)  # batches go from `begin` to now: two, whenever the test runs
 KINDS = {
     "project.yml": """
         name: tiny
@@ -31,14 +33,14 @@ KINDS = {
     "seeds/rates.csv": "name,rate\nlow,1\nhigh,3\n",
     "models/stg_orders.sql": "{{ config(materialized='view') }} select 1 as order_id, 30.5 as total",
     "models/totals.sql": "select count(*) as order_count, sum(total) as revenue from {{ ref('stg_orders') }}",
-    "models/days.sql": """
-        {{ config(event_time='at') }}
-        select explode(array(timestamp '2026-01-01 05:00', timestamp '2026-01-02 06:00')) as at, 7 as amount
+    "models/days.sql": f"""
+        {{{{ config(event_time='at') }}}}
+        select explode(sequence(timestamp '{YESTERDAY} 00:00', timestamp '{YESTERDAY} 00:00' + interval 1 day)) as at, 7 as amount
         """,
-    "models/daily.sql": """
-        {{ config(materialized='incremental', incremental_strategy='microbatch', event_time='at', begin='2026-01-01',
-                  batch_size='day') }}
-        select at, amount from {{ ref('days') }}
+    "models/daily.sql": f"""
+        {{{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='at', begin='{YESTERDAY}',
+                  batch_size='day') }}}}
+        select at, amount from {{{{ ref('days') }}}}
         """,
     "models/scored.py": """
         from pyspark.sql.functions import pandas_udf
