@@ -12,7 +12,7 @@ demo: .venv/ready ## simulate a small shop, land it, build and check all models,
 	@$(BIN)/run demo
 
 test: .venv/ready ## all tests, on real Spark and Delta, in two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/ready ## the tests that start neither Spark nor dbt nor a browser: seconds
 	$(BIN)/python -m pytest -m "not spark and not dbt and not browser"

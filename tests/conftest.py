@@ -30,10 +30,17 @@ class GivenMongoDB:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_most_seconds, reverse=True)  # what begins last is waited for alone
     for item in items:
         for name in ("spark", "dbt", "browser"):
             if name in getattr(item, "fixturenames", ()):
                 item.add_marker(getattr(pytest.mark, name))
+
+
+def _most_seconds(item: pytest.Item) -> float:
+    """Returns the timeout that a file sets itself; 0 where it takes the usual one."""
+    marks = getattr(item.getparent(pytest.Module), "own_markers", [])
+    return max((float(mark.args[0]) for mark in marks if mark.name == "timeout"), default=0.0)
 
 
 @pytest.fixture(scope="session")

@@ -253,7 +253,7 @@ def test_writes_that_go_on_do_not_tear_an_ingest(place: Callable[[str], Place], 
     )
     shop = place("live")
     (shop.root / "data").symlink_to(loaded.root / "data")
-    writer = shop.start("generate", "--live", "40", "--for", "90", "--target", "stores")
+    writer = shop.start("generate", "--live", "40", "--for", "600", "--target", "stores")
     rounds = 0
     try:
         while rounds < 2:
