@@ -22,10 +22,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from expectations.checks import averages, distribution, evenness, groups, matching, pairs, ranking, slices, source
-from expectations.cluster import BIN
 from expectations.definition import Definition, Finding
-from expectations.shape import grid_of
-from expectations.where import Cell, Window, locate
+from expectations.diagnosis.where import Cell, Window, locate
+from expectations.stats.cluster import BIN
+from expectations.stats.shape import grid_of
 
 Numbers = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Numbers]

@@ -212,7 +212,8 @@ def _one_pass(frame: Any, suite: Any, others: Mapping[str, Any], here: Mapping[s
 
 
 def _engine(frame: Any, suite: Any, others: Mapping[str, Any]) -> tuple[bool, ...]:
-    from expectations import gx, gx_metrics
+    from expectations import gx
+    from expectations.gx import metrics as gx_metrics
 
     gx_metrics.know({**others, suite.model: frame})
     ones = [gx.build(replace(one, place=str(index)), None) for index, one in enumerate(suite.expectations)]

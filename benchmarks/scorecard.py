@@ -200,7 +200,7 @@ def clean_trial(
 
 def told(trial: Trial, said: Mapping[str, SuiteResult], before: Mapping[str, SuiteResult], seconds: float) -> Trial:
     """Returns the trial with the flags that were not there before, and the verdict over them, table by table."""
-    from expectations.verdict import verdict
+    from expectations.diagnosis.verdict import verdict
 
     flags: list[Flag] = []
     causes: dict[str, str] = {}

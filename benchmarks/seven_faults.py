@@ -129,7 +129,7 @@ def settings_of(sessions: int, seed: int = 1) -> ShopSettings:
 
 def stated(results: Mapping[str, SuiteResult]) -> list[Stated]:
     """Returns what the checks say of each fault; `results` are by the table's name."""
-    from expectations.verdict import verdict
+    from expectations.diagnosis.verdict import verdict
 
     found = []
     for fault in FAULTS:

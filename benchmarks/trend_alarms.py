@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from expectations.checks.trend import ROW_COUNT
 from expectations.definition import Level
-from expectations.history.past import Measured
+from expectations.past import Measured
 
 START = datetime(2026, 1, 5, 3, tzinfo=UTC)  # a Monday
 WEEK = (1.00, 1.02, 0.98, 1.05, 1.20, 0.75, 0.60)

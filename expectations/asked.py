@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from expectations.compute import Computed, Data
+from expectations.compute.metrics import SAMPLE, Answer, Known, Taken, Unexpected, ask_metric
 from expectations.definition import Given, Need, Table
-from expectations.metrics import SAMPLE, Answer, Known, Taken, Unexpected, ask_metric
 from expectations.suite import Expectation
 from runner.errors import did_you_mean
 

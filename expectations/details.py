@@ -9,9 +9,9 @@ from expectations.causes import EXPECTATION
 from expectations.checks.query import placed
 from expectations.compute import Computed, Data
 from expectations.definition import Finding, Query
+from expectations.diagnosis.builtin import describe
 from expectations.plot import Earlier, draw
 from expectations.result import CheckResult
-from expectations.verdict import describe
 
 FAILING_ROWS = 10
 _NUMERIC = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")

@@ -12,13 +12,13 @@ import numpy as np
 from expectations.compute import Data
 from expectations.definition import Query, escape, quoted
 from expectations.result import Baseline, Box, Plot
-from expectations.shape import grid_call, quantile
+from expectations.stats.shape import grid_call, quantile
 from expectations.words import unit_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from expectations.shape import Grid
+    from expectations.stats.shape import Grid
 
 _BINS = 40
 

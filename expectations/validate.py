@@ -11,12 +11,12 @@ from expectations.asked import Asked, ask, judge_by_values
 from expectations.compute import Computed, Data, compute, types_of
 from expectations.definition import Aggregate, Need
 from expectations.details import FAILING_ROWS, result_of
-from expectations.explain import explain
-from expectations.origins import Origins
+from expectations.diagnosis.explain import explain
+from expectations.diagnosis.origins import Origins
+from expectations.diagnosis.verdict import settle
 from expectations.plot import Earlier
 from expectations.result import SuiteResult
 from expectations.suite import Expectation, Suite
-from expectations.verdict import settle
 from runner.errors import NotFoundError
 
 if TYPE_CHECKING:

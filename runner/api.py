@@ -226,7 +226,7 @@ class OpenProject:
         Raises:
             NotFoundError: the table has no suite.
         """
-        from expectations.gx_share import as_gx_suite
+        from expectations.gx.share import as_gx_suite
 
         node = self._node(name)
         suites = self.quality.suites

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("runner", "ingest", "expectations", "simulate", "stores", "services")
-# From the bottom up: a module of the runner imports only modules that stand before it.
+# From the bottom up: a module or room of the runner imports only those that stand before it.
 LAYERS = (
     "errors",
     "batches",
@@ -54,6 +54,34 @@ LAYERS = (
     "dashboards",
     "site",
     "cli",
+)
+# Likewise of the expectations.
+CHECKING = (
+    "words",
+    "ddl",
+    "at_hand",
+    "causes",
+    "definition",
+    "past",
+    "stats",
+    "in_process",
+    "compute",
+    "checks",
+    "catalogue",
+    "setting_aside",
+    "suite",
+    "result",
+    "sensitive",
+    "slower",
+    "gx",
+    "asked",
+    "plot",
+    "diagnosis",
+    "details",
+    "validate",
+    "history",
+    "reports",
+    "propose",
 )
 OPEN_TO_ALL = {"runner.errors", "runner.names", "runner.delta"}
 HEAVY = {"pyspark", "great_expectations", "pymongo", "happybase", "pandas", "altair", "delta", "scipy"}
@@ -113,16 +141,17 @@ def test_rooms_import_neither_each_other_nor_the_runner_above_them(package: str)
                 assert name == "runner" or name.startswith(tuple(OPEN_TO_ALL)), f"{path}: {name}"
 
 
-def test_the_runner_imports_one_way() -> None:
-    for path in modules("runner"):
+@pytest.mark.parametrize(("package", "layers"), [("runner", LAYERS), ("expectations", CHECKING)])
+def test_imports_run_one_way(package: str, layers: tuple[str, ...]) -> None:
+    for path in modules(package):
         own = name_of(path).split(".")[1] if "." in name_of(path) else None
         if own is None:
             continue
-        assert own in LAYERS, f"{path}: name its place in LAYERS"
+        assert own in layers, f"{path}: name its place"
         for name in imports(path):
             parts = name.split(".")
-            if parts[0] == "runner" and len(parts) > 1 and parts[1] != own:
-                assert LAYERS.index(parts[1]) < LAYERS.index(own), f"{path}: {name}"
+            if parts[0] == package and len(parts) > 1 and parts[1] != own:
+                assert layers.index(parts[1]) < layers.index(own), f"{path}: {name}"
 
 
 def test_nothing_imports_the_command_line() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from expectations.arrays import np
 from expectations.causes import CAPPED, CLUSTERED, GENERATED, OUTSIDE, QUANTISED, SPAN, UNIT
 from expectations.checks.grain import window_needs, window_seconds
 from expectations.definition import (
@@ -21,10 +20,11 @@ from expectations.definition import (
     quoted,
     worst,
 )
-from expectations.shape import dispersion, grid_call, quantile, tails, top_share
+from expectations.stats.arrays import np
+from expectations.stats.shape import dispersion, grid_call, quantile, tails, top_share
 
 if TYPE_CHECKING:
-    from expectations.shape import Grid
+    from expectations.stats.shape import Grid
 from expectations.words import count, duration, figure, measured, percent
 
 _UNITS = {0.001: "milliseconds", 1e-6: "microseconds", 60.0: "minutes", 3_600.0: "hours"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from expectations.causes import GENERATED
-from expectations.chance import evenness
 from expectations.definition import Argument, Arguments, Definition, Finding, Need, Query, Table, Values, escape, quoted
+from expectations.stats.chance import evenness
 from expectations.words import count, figure, percent
 
 

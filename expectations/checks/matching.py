@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from expectations.arrays import np
 from expectations.causes import CHANGING, CUT_AND_MORE, CUT_OFF, GAP, NOTHING, RANDOM, UNDATED
 from expectations.definition import Argument, Arguments, Definition, Finding, Need, Query, Table, Values, escape
-from expectations.shape import sampling_distance
+from expectations.stats.arrays import np
+from expectations.stats.shape import sampling_distance
 from expectations.words import count, figure, percent
 
 _BUCKETS = 1_000

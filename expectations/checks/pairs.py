@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from expectations.causes import CHANCE
-from expectations.chance import poisson_tail, surprise_sql
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -21,6 +20,7 @@ from expectations.definition import (
     escape,
     quoted,
 )
+from expectations.stats.chance import poisson_tail, surprise_sql
 from expectations.words import count, figure
 
 _JUDGED = 200  # of the most surprising pairs, whose exact tails are computed

@@ -7,7 +7,7 @@ from typing import Any
 
 from expectations.causes import NO_SIGNAL, advice
 from expectations.definition import Argument, Arguments, Definition, Finding, Need, Query, Table, Values, escape, quoted
-from expectations.rankings import MOST_P, Comparison, Summary, of_counts, of_means, of_shares, p_value, parts
+from expectations.stats.rankings import MOST_P, Comparison, Summary, of_counts, of_means, of_shares, p_value, parts
 from expectations.words import count, figure, percent
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from expectations.arrays import np
 from expectations.causes import QUANTISED
 from expectations.definition import (
     Aggregate,
@@ -16,7 +15,8 @@ from expectations.definition import (
     Values,
     quoted,
 )
-from expectations.shape import grid_call, top_share
+from expectations.stats.arrays import np
+from expectations.stats.shape import grid_call, top_share
 from expectations.words import count, duration, percent
 
 

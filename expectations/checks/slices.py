@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 from expectations.causes import CLUSTERED_SLICE, EXPECTATION, SHIFTED_SLICE
-from expectations.cluster import BIN, EVERYTHING, Cluster, Shifted, find_clusters, find_shifted, matrices_of
 from expectations.definition import (
     Aggregate,
     Argument,
@@ -23,6 +22,7 @@ from expectations.definition import (
     quoted,
     worst,
 )
+from expectations.stats.cluster import BIN, EVERYTHING, Cluster, Shifted, find_clusters, find_shifted, matrices_of
 from expectations.words import count, figure, measured, percent
 
 _MOST_CELLS = 1_000_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from expectations.arrays import np
 from expectations.causes import OTHER_QUANTITY, OWN_TIMES, TIME_ZONE, UNIT
 from expectations.definition import (
     Aggregate,
@@ -20,7 +19,8 @@ from expectations.definition import (
     quoted,
     worst,
 )
-from expectations.shape import distance, grid_call, quantile, sampling_distance
+from expectations.stats.arrays import np
+from expectations.stats.shape import distance, grid_call, quantile, sampling_distance
 from expectations.words import count, figure, measured, percent
 
 _NEARLY_ALL = 0.9

@@ -26,8 +26,8 @@ from expectations.definition import (
     escape,
     quoted,
 )
-from expectations.history.past import Measured
-from expectations.history.sketch import (
+from expectations.past import Measured
+from expectations.stats.sketch import (
     MOST_VALUES,
     OTHERS,
     POINTS,
@@ -40,7 +40,7 @@ from expectations.history.sketch import (
     shares_of,
     variations,
 )
-from expectations.history.usual import MAD_TO_SIGMA, Point, Usual, median, usual
+from expectations.stats.usual import MAD_TO_SIGMA, Point, Usual, median, usual
 from expectations.words import count, duration, figure, measured, percent
 
 _SOURCE = "Compare with the last good version: what changed in the source, in the unit, or in the SQL?"

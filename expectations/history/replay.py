@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from expectations.checks.trend import AGE, NULL_SHARE, ROW_COUNT, SHAPE
-from expectations.history.past import Measured
-from expectations.history.sketch import OTHERS, quantiles_of, shares_of
+from expectations.past import Measured
+from expectations.stats.sketch import OTHERS, quantiles_of, shares_of
 from expectations.suite import Expectation
 
 

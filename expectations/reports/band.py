@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from expectations.checks.trend import SHAPE, TRENDS
-from expectations.history.usual import Point, usual
 from expectations.reports.values import Observation
 from expectations.result import CheckResult
+from expectations.stats.usual import Point, usual
 from expectations.words import figure
 
 _K = 4.0  # times 1.4826 * MAD: where checks of trends warn by default

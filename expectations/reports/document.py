@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from expectations.diagnosis.verdict import Verdict, verdict
 from expectations.history.identity import check_ids
 from expectations.reports.across import crossings
 from expectations.reports.figures import figure_of
 from expectations.reports.headline import headline
 from expectations.reports.values import Report
 from expectations.result import CheckResult, SuiteResult
-from expectations.verdict import Verdict, verdict
 
 VERSION = 2  # of the form; a new one where a key is renamed, removed or means something else
 SCHEMA = Path(__file__).with_name("report.schema.json")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expectations.definition import Level
+from expectations.diagnosis.verdict import Verdict, verdict
 from expectations.reports.values import Report
 from expectations.result import SuiteResult
-from expectations.verdict import Verdict, verdict
 from expectations.words import count
 
 _NAMED = 3  # names in the sentence; all of them stand below it

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+from expectations.diagnosis.verdict import Verdict, verdict
 from expectations.reports.across import age_of, crossings, differences, in_short, shown
 from expectations.reports.headline import cause_of, headline
 from expectations.reports.tables import cell, rows_table
 from expectations.reports.values import Report
 from expectations.result import CheckResult, SuiteResult
-from expectations.verdict import Verdict, verdict
 from expectations.words import count
 
 LONGEST = 60_000  # characters; the usual hosts refuse a comment of more than 65,536

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expectations.diagnosis.verdict import Verdict, verdict
 from expectations.reports import charts, lineage
 from expectations.reports.across import age_of, crossings, differences, gap, in_short, shown
 from expectations.reports.band import allowed_by, bands
@@ -21,7 +22,6 @@ from expectations.reports.tables import cell, rows_table, written
 from expectations.reports.values import Context, Observation, Report
 from expectations.result import CheckResult, Plot, SuiteResult
 from expectations.slower import cost, faster
-from expectations.verdict import Verdict, verdict
 from expectations.words import count, duration, figure, measured, percent
 
 if TYPE_CHECKING:

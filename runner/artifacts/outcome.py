@@ -81,7 +81,7 @@ def write_reports(
     folder = project.files.target_folder / REPORTS
     checked = [result.checks for result in results if result.checks is not None]
     if data_docs and checked:
-        from expectations.docs import write_data_docs
+        from expectations.gx.pages import write_data_docs
 
         docs = write_data_docs(checked, project.files.target_folder / "data_docs")
         address = Path("..", "..", docs.relative_to(project.files.target_folder)).as_posix()

@@ -139,12 +139,12 @@ def _trends(project: Project, flagged: Sequence[SuiteResult]) -> dict[str, tuple
     """Returns what the checks that name the causes measured in earlier runs, read without Spark."""
     from deltalake.exceptions import DeltaError
 
+    from expectations.diagnosis.verdict import verdict
     from expectations.history.identity import check_ids
     from expectations.history.results import read
     from expectations.reports.band import allowed_by
     from expectations.reports.figures import figure_of, figure_then
     from expectations.reports.values import Observation
-    from expectations.verdict import verdict
 
     wanted: dict[tuple[str, str], str] = {}  # (table, check) → the name of its figure
     types = set()

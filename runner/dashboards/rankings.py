@@ -1,6 +1,6 @@
 """What a ranking on a dashboard says: whether its order is more than chance, an interval for each value, how many are first.
 
-The tests are those of `expectations.rankings`, over all values and not only those that are shown. Intervals are exact
+The tests are those of `expectations.stats.rankings`, over all values and not only those that are shown. Intervals are exact
 ones of Poisson counts (Garwood), Wilson's of shares, Student's of means, and the normal law's of values with standard
 errors. Values that come with an interval and an adjusted p-value, such as the lift of pairs, are beyond chance one by one
 (Bonferroni's part is the query's).
@@ -12,7 +12,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from expectations.rankings import MOST_P, Comparison, Summary, of_counts, of_estimates, of_means, of_shares, parts
+from expectations.stats.rankings import (
+    MOST_P,
+    Comparison,
+    Summary,
+    of_counts,
+    of_estimates,
+    of_means,
+    of_shares,
+    parts,
+)
 from expectations.words import count, figure
 from runner.insights.contrasts import mean_of
 from runner.insights.intervals import normal_quantile, share

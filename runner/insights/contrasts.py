@@ -1,4 +1,4 @@
-"""How groups differ, each from all others, beside the tests of `expectations.rankings`; days of the week, a straight course."""
+"""How groups differ, each from all others, beside the tests of `expectations.stats.rankings`; days of the week, a straight course."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from expectations.chance import variance_ratio
-from expectations.rankings import Comparison, Part, Summary, of_counts, of_means, of_shares, parts, together
+from expectations.stats.chance import variance_ratio
+from expectations.stats.rankings import Comparison, Part, Summary, of_counts, of_means, of_shares, parts, together
 from runner.insights.intervals import (
     Interval,
     difference_of_shares,

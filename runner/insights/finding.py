@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from expectations.rankings import Comparison
+from expectations.stats.rankings import Comparison
 from expectations.words import duration, figure, percent
 from runner.insights.intervals import Interval
 

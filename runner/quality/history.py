@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-    from expectations.history.past import Measured
+    from expectations.past import Measured
     from expectations.suite import Expectation
     from runner.execute import NodeResult
     from runner.quality.kept import Kept
@@ -106,7 +106,7 @@ def past_of(project: Project, node: Model | SourceTable, expectation: Expectatio
     """
     from expectations.checks.trend import ROW_COUNT
     from expectations.history.identity import check_id
-    from expectations.history.past import ROWS
+    from expectations.past import ROWS
 
     path = results_path(project)
     known = _known(path, delta.version(path), project.files.target.name, node.label)
@@ -123,8 +123,8 @@ def past_of(project: Project, node: Model | SourceTable, expectation: Expectatio
 @lru_cache(maxsize=512)
 def _known(path: Path, version: int | None, target: str, label: str) -> Mapping[str, tuple[Measured, ...]]:
     """Returns the past of a table's checks by their ids; read once for each version of the results."""
-    from expectations.history.past import by_check
     from expectations.history.results import read
+    from expectations.past import by_check
 
     wanted = ("run_at", "check_id", "version", "is_published", "numbers", "row_count")
     return {} if version is None else by_check(read(path, target=target, model=label, columns=wanted))
@@ -140,7 +140,7 @@ def _log_of(table: Path, version: int | None) -> tuple[Kept, ...]:
 
 def _from_log(table: Path, expectation: Expectation) -> tuple[Measured, ...]:
     from expectations.checks.trend import AGE, NULL_SHARE, ROW_COUNT
-    from expectations.history.past import Measured
+    from expectations.past import Measured
     from runner.quality.kept import as_moment
 
     if expectation.where or expectation.type not in (AGE.type, NULL_SHARE.type, ROW_COUNT.type):

@@ -16,7 +16,7 @@ from runner.warehouse import Warehouse
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from expectations.origins import Origins
+    from expectations.diagnosis.origins import Origins
 
 NAMED_BY = "store_column"  # under a model's `meta`: the column that says which store a row is from
 
@@ -32,7 +32,7 @@ def origins_of(
         columns: those that the model's rows have.
         warehouse: where the landed tables are read, should rows of a union have to be told apart.
     """
-    from expectations.origins import Origins
+    from expectations.diagnosis.origins import Origins
 
     above = project.graph.ancestors([node.unique_id]) if node.unique_id in project.graph else set()
     landed = {one.label: one for one in project.sources.values() if one.unique_id in above}

@@ -14,7 +14,7 @@ import pytest
 from expectations.reports.values import Observation, Report
 from expectations.reports.write import write_report
 from expectations.result import SuiteResult
-from tests.expectations.report_values import (
+from tests.expectations.reports.report_values import (
     AT,
     DAYS,
     FILES,

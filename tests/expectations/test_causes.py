@@ -10,9 +10,9 @@ from expectations import causes
 from expectations.catalogue import CUSTOM, definitions
 from expectations.causes import BY_PHRASE, CAUSES, UNNAMED, Cause, advice, rank
 from expectations.definition import Slice
+from expectations.diagnosis.verdict import verdict
 from expectations.result import CheckResult, SuiteResult
 from expectations.suite import Expectation
-from expectations.verdict import verdict
 
 OWN_CHECKS = {definition.check for definition in CUSTOM if definition.check} | {
     "contract",

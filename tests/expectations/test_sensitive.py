@@ -11,7 +11,7 @@ from expectations.reports.values import Report, RunInfo
 from expectations.result import SuiteResult
 from expectations.sensitive import MASK, masked
 from expectations.suite import Expectation
-from tests.expectations.report_values import PLOT, result
+from tests.expectations.reports.report_values import PLOT, result
 
 ASKED = Expectation(type="expect_column_values_to_be_in_set", arguments={"column": "email", "value_set": ["x"]})
 FLAGGED = result(

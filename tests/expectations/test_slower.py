@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expectations.catalogue import definitions
-from expectations.metrics import METRICS
+from expectations.compute.metrics import METRICS
 from expectations.result import CheckResult, EngineName
 from expectations.slower import FASTER, slower_lines
 from expectations.suite import Expectation

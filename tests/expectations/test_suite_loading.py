@@ -228,7 +228,7 @@ def test_generic_tests_refused(name: str, given: dict[str, object], message: str
 
 def test_reading_suites_imports_neither_great_expectations_nor_spark() -> None:
     code = (
-        "import sys, expectations.suite, expectations.reports.write, expectations.verdict; "
+        "import sys, expectations.suite, expectations.reports.write, expectations.diagnosis.verdict; "
         "from expectations.catalogue import definitions; definitions(); "
         "print([name for name in ('great_expectations', 'pyspark', 'pandas', 'altair') if name in sys.modules])"
     )

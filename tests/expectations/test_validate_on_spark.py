@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from expectations.causes import CLUSTERED_SLICE, DEAD, OUTSIDE, SHIFTED_SLICE, SPAN, UNIT, VERSIONS
+from expectations.diagnosis.verdict import verdict
 from expectations.result import CheckResult, SuiteResult
 from expectations.suite import Expectation, Severity, Suite
-from expectations.verdict import verdict
 from runner.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -465,7 +465,7 @@ def test_duplicates_and_their_keys(spark: SparkSession, sessions: DataFrame) -> 
 
 
 def test_data_docs_are_written(small: DataFrame, other: DataFrame, tmp_path: Any) -> None:
-    from expectations.docs import write_data_docs
+    from expectations.gx.pages import write_data_docs
 
     suite = Suite(
         model="mongodb.users",

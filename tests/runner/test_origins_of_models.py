@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from expectations.origins import Origins
+from expectations.diagnosis.origins import Origins
 from runner.project.parse import Project, load_project
 from runner.quality.origins import origins_of
 

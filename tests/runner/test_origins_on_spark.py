@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from expectations.verdict import verdict
+from expectations.diagnosis.verdict import verdict
 from runner.build import Builder, BuildOptions
 from runner.project.parse import load_project
 from runner.quality import load_quality

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from expectations.chance import poisson_tails
-from expectations.rankings import MOST_P
+from expectations.stats.chance import poisson_tails
+from expectations.stats.rankings import MOST_P
 from expectations.words import count, figure, percent
 from runner.insights import columns
 from runner.insights.columns import Unanswerable

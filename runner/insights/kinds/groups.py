@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expectations.rankings import LEAST_EXPECTED, Summary, together
+from expectations.stats.rankings import LEAST_EXPECTED, Summary, together
 from expectations.words import count
 from runner.insights import columns
 from runner.insights.columns import Unanswerable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from expectations.history.usual import MAD_TO_SIGMA, median
+from expectations.stats.usual import MAD_TO_SIGMA, median
 from runner import delta
 from runner.artifacts.records import RunRecord
 from runner.project.parse import Project

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from expectations.rankings import Summary
+from expectations.stats.rankings import Summary
 from runner.dashboards.answers import Answer, Answers
 from runner.dashboards.bars import two_lines
 from runner.dashboards.panel import Made, make_panel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from expectations.chance import poisson_tails
+from expectations.stats.chance import poisson_tails
 from runner.insights.contrasts import (
     compare_means,
     compare_shares,
