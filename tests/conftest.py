@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from services.mongodb import MongoDB
 
 os.environ.setdefault("SLUICE_SESSION", "cold")  # at a terminal, too: what a test leaves must not stay
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # what begins in the background ignores it, and so do its children
 
 
 @dataclass(frozen=True)
