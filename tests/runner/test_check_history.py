@@ -22,7 +22,7 @@ from tests.runner.state.conftest import Settled, settled
 
 __all__ = ["settled"]
 Run = Callable[..., tuple[int, str, str]]
-WHEN = datetime(2026, 11, 20, 8, tzinfo=UTC)
+WHEN = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0) + timedelta(days=1)  # after what is built
 
 
 @pytest.fixture
