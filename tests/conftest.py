@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from services.mongodb import MongoDB
 
 os.environ.setdefault("SLUICE_SESSION", "cold")  # at a terminal, too: what a test leaves must not stay
-signal.signal(
-    signal.SIGINT, signal.default_int_handler
-)  # what begins in the background ignores it, and so do its children
+# What begins in the background ignores Ctrl-C, and so do its children; tests send it to theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From results to a verdict: words for Great Expectations' own expectations, and the likeliest cause over a suite."""
+"""From results to a verdict: the likeliest cause over a suite."""
 
 from __future__ import annotations
 
