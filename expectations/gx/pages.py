@@ -18,15 +18,6 @@ from great_expectations.expectations.row_conditions import deserialize_row_condi
 from expectations.result import SuiteResult
 
 
-def write_data_docs(results: Sequence[SuiteResult], folder: Path) -> Path:
-    """Writes Great Expectations' pages of the results into the folder; returns their index.
-
-    Rendering asks no network; the pages themselves, as Great Expectations makes them, load their style sheets from the
-    public network when they are opened.
-    """
-    return write_pages([(one.model, one.gx_result) for one in results if one.gx_result is not None], folder)
-
-
 def suite_result(results: Sequence[ExpectationValidationResult], label: str, success: bool) -> Any:
     """Returns the results of one suite as Great Expectations keeps and renders them."""
     good = sum(bool(result.success) for result in results)
@@ -51,19 +42,25 @@ def renderable(result: Any) -> Any:
     return copied
 
 
-def write_pages(results: Sequence[tuple[str, Any]], folder: Path) -> Path:
-    """Renders validation results by Great Expectations' own renderers, one page each and an index."""
+def write_data_docs(results: Sequence[SuiteResult], folder: Path) -> Path:
+    """Writes a page of each suite's results, by Great Expectations' own renderers, and an index; returns the index.
+
+    Rendering asks no network; the pages themselves, as Great Expectations makes them, load their style sheets from the
+    public network when they are opened.
+    """
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view.view import DefaultJinjaPageView
 
     folder.mkdir(parents=True, exist_ok=True)
     renderer, view = ValidationResultsPageRenderer(), DefaultJinjaPageView()
     lines = []
-    for name, result in results:
-        page = f"{re.sub('[^A-Za-z0-9_.-]', '_', name)}.html"
-        (folder / page).write_text(view.render(renderer.render(renderable(result))), encoding="utf-8")
-        word = "passed" if result.success else "failed"
-        lines.append(f'<li><a href="{page}">{html.escape(name)}</a>: {word}</li>')
+    for one in results:
+        if one.gx_result is None:
+            continue
+        page = f"{re.sub('[^A-Za-z0-9_.-]', '_', one.model)}.html"
+        (folder / page).write_text(view.render(renderer.render(renderable(one.gx_result))), encoding="utf-8")
+        word = "passed" if one.gx_result.success else "failed"
+        lines.append(f'<li><a href="{page}">{html.escape(one.model)}</a>: {word}</li>')
     index = folder / "index.html"
     index.write_text(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Data Docs</title>'

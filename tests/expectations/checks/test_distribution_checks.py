@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from benchmarks.alarm_rates import SHAPES, Draw, Numbers
 from expectations.causes import OUTSIDE, UNIT
 from expectations.checks import distribution, grain, segments
 from expectations.definition import Definition, Finding
 from expectations.stats.shape import dispersion, distance, grid_of, sampling_distance, tails, top_share
 
-Numbers = NDArray[np.float64]
 DAY = 86_400.0
 WINDOW = 90 * DAY
 
@@ -46,18 +45,8 @@ def found(x: Numbers) -> dict[str, Finding]:
     }
 
 
-Draw = Callable[[np.random.Generator, int], Numbers]
 CLEAN: dict[str, Draw] = {
-    "log-normal .25": lambda rng, n: np.exp(rng.normal(6, 0.25, n)),
-    "log-normal .5": lambda rng, n: np.exp(rng.normal(6, 0.5, n)),
-    "log-normal 1": lambda rng, n: np.exp(rng.normal(6, 1, n)),
-    "log-normal 1.5": lambda rng, n: np.exp(rng.normal(6, 1.5, n)),
-    "weibull .8": lambda rng, n: 600 * rng.weibull(0.8, n),
-    "weibull 1.5": lambda rng, n: 600 * rng.weibull(1.5, n),
-    "exponential": lambda rng, n: rng.exponential(600, n),
-    "mixture": lambda rng, n: np.where(
-        rng.random(n) < 0.3, np.exp(rng.normal(3.5, 0.6, n)), np.exp(rng.normal(6.5, 0.8, n))
-    ),
+    **SHAPES,
     "uniform": lambda rng, n: rng.uniform(30, 3600, n),
 }
 
